@@ -1,0 +1,88 @@
+"""mpg: Go's M-P-G scheduler for Python.
+
+Plain blocking-style functions run as G's on greenlets, scheduled by P's onto OS threads, with channels, select,
+sync, timers and a TCP server; the same scheduler also runs in virtual time, as a simulator.
+
+    import mpg
+
+    def main():
+        ch = mpg.Chan()
+        mpg.go(ch.send, "hello")
+        return ch.recv()
+
+    print(mpg.run(main))
+"""
+
+from __future__ import annotations
+
+from . import sync
+from .chan import Chan, Selected
+from .errors import (
+    ChanClosed,
+    ChanPanic,
+    ClosedError,
+    DeadlockError,
+    MpgError,
+    PanicError,
+    RuntimeBug,
+    SimulationError,
+    SyncPanic,
+    Unwind,
+)
+from .goroutine import (
+    current_g,
+    go,
+    goexit,
+    gomaxprocs,
+    gosched,
+    lock_os_thread,
+    num_goroutine,
+    unlock_os_thread,
+)
+from .run import run
+from .sched.structs import G
+from .sched.syscall import blocking, to_thread
+from .selectgo import Case, recv_case, select, send_case
+from .sim import simulate
+from .timer import Ticker, Timer, after, after_func, now, sleep
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Case",
+    "Chan",
+    "ChanClosed",
+    "ChanPanic",
+    "ClosedError",
+    "DeadlockError",
+    "G",
+    "MpgError",
+    "PanicError",
+    "RuntimeBug",
+    "Selected",
+    "SimulationError",
+    "SyncPanic",
+    "Ticker",
+    "Timer",
+    "Unwind",
+    "after",
+    "after_func",
+    "blocking",
+    "current_g",
+    "go",
+    "goexit",
+    "gomaxprocs",
+    "gosched",
+    "lock_os_thread",
+    "now",
+    "num_goroutine",
+    "recv_case",
+    "run",
+    "select",
+    "send_case",
+    "simulate",
+    "sleep",
+    "sync",
+    "to_thread",
+    "unlock_os_thread",
+]

@@ -1,0 +1,149 @@
+"""The M of the current thread, and how an ordinary thread takes part.
+
+`tls.m` is the one thread-local that mpg reads: once per operation (60 ns), then everything is reached from
+the M. A thread that runs no M finds `PLAIN` there, an M-like object without a `curg`; every primitive works
+on such a thread by blocking it. A simulation rewrites `tls.m` each time it resumes a virtual M.
+
+Primitives take their lock from here, so that it belongs to the world they are created in.
+
+Besides the ports this is the only module that imports `_thread` and `threading`.
+"""
+
+from __future__ import annotations
+
+import threading
+from _thread import allocate_lock, interrupt_main
+from random import Random
+from time import monotonic_ns, sleep
+from typing import TYPE_CHECKING, Any
+
+from .errors import MpgError
+from .status import GRUNNING, GWAITING
+
+if TYPE_CHECKING:
+    from .port import Lock
+    from .sched.structs import Sched
+
+__all__ = ["HOST_WORLD", "PLAIN", "PlainG", "new_lock", "note_foreign", "runs", "tls", "world_error"]
+
+#: Worlds are small ints, which free-threaded builds never count references of.
+HOST_WORLD = 0
+
+#: The runs now going on in this process, by id: so that a primitive can find the run it was made in.
+runs: dict[int, Sched] = {}
+
+
+class PlainG:
+    """Stands for an ordinary thread in wait lists. `ready` releases its note instead of queueing it."""
+
+    __slots__ = ("atomicstatus", "home", "id", "name", "note", "sg", "timed_out", "waiting", "waitreason", "wake_exc")
+
+    def __init__(self) -> None:
+        self.id = 0
+        self.name = threading.current_thread().name
+        self.home = _PLAIN_HOME
+        self.note = allocate_lock()
+        self.note.acquire()
+        self.atomicstatus = GRUNNING
+        self.waitreason = ""
+        self.waiting: Any = None
+        self.wake_exc: BaseException | None = None
+        self.timed_out = False
+        self.sg: Any = None
+
+
+class PlainHome:
+    """What `G.home` is for a PlainG: where its wake-ups are posted."""
+
+    __slots__ = ()
+
+    def post(self, gp: PlainG) -> None:
+        gp.note.release()
+
+
+class PlainM:
+    """What `tls.m` is on a thread without an M."""
+
+    __slots__ = ()
+
+    world = HOST_WORLD
+    attn = True
+    curg = None
+    p = None
+    sched = None
+    run_id = 0
+
+    rng = Random()
+
+    def goyield(self, gp: PlainG) -> None:
+        """Nobody to yield to: the system schedules this thread."""
+
+    def getg(self) -> PlainG:
+        """This thread's PlainG."""
+        gp = tls.g
+        if gp is None:
+            gp = tls.g = PlainG()
+        return gp
+
+    def gopark(self, gp: PlainG, lock: Lock, reason: str) -> None:
+        """Block this thread until `ready(gp)`. Releases `lock` first."""
+        self.gopark_timed(gp, lock, reason, -1)
+
+    def gopark_timed(self, gp: PlainG, lock: Lock, reason: str, ns: int) -> bool:
+        """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
+        gp.waitreason = reason
+        gp.atomicstatus = GWAITING
+        lock.release()
+        try:
+            if gp.note.acquire(timeout=-1 if ns < 0 else min(ns / 1e9, threading.TIMEOUT_MAX)):
+                return False
+            if gp.waiting.cancel(gp):
+                return True
+            gp.note.acquire()
+            return False
+        except BaseException:  # KeyboardInterrupt out of acquire: withdraw, or else finish what was handed over
+            if gp.waiting.cancel(gp):
+                raise
+            gp.note.acquire()
+            interrupt_main()
+            return False
+        finally:
+            gp.atomicstatus = GRUNNING
+            gp.waiting = None
+
+    def now(self) -> int:
+        return monotonic_ns()
+
+    def sleep(self, ns: int) -> None:
+        """Sleep this thread."""
+        sleep(ns / 1e9)
+
+
+class _Tls(threading.local):
+    m: Any = None
+    g: Any = None
+
+
+_PLAIN_HOME = PlainHome()
+PLAIN = PlainM()
+_Tls.m = PLAIN
+tls = _Tls()
+
+
+def new_lock() -> Lock:
+    """A lock of the world that the caller runs in."""
+    sched = tls.m.sched
+    return allocate_lock() if sched is None else sched.port.new_lock()
+
+
+def note_foreign(obj: Any) -> None:
+    """An ordinary thread uses `obj`: it may do so again, so no deadlock of those who wait for it is certain."""
+    obj.plain_used = True
+    sched = runs.get(obj.run_id)
+    if sched is not None:
+        sched.plain_used = True
+
+
+def world_error(what: object) -> MpgError:
+    """The error for a primitive that is used outside of the world it was created in."""
+    return MpgError(f"{what!r} belongs to another world: a primitive is used where it was created, on the host or in one simulation")

@@ -1,0 +1,1 @@
+"""What a run looks like from outside: schedtrace lines, tables of G's."""

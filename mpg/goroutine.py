@@ -1,0 +1,142 @@
+"""go, gosched, goexit and the small questions a G can ask about the scheduler (Go: package runtime)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, ParamSpec
+
+from .current import tls
+from .errors import Goexit
+from .sched.mlife import procresize
+from .sched.proc import checkpoint, new_goid, newproc
+from .sched.structs import G
+
+__all__ = [
+    "current_g",
+    "go",
+    "gomaxprocs",
+    "goexit",
+    "gosched",
+    "lock_os_thread",
+    "num_goroutine",
+    "unlock_os_thread",
+]
+
+A = ParamSpec("A")
+
+
+def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
+    """Run `fn(*args, **kwargs)` in a new G, concurrently with the caller. Returns the G.
+
+    The new G runs next once the caller waits (Go's runnext), in a copy of the caller's context. What it returns
+    is dropped; an exception it does not handle ends the run.
+
+    Raises:
+        TypeError: `fn` cannot be called.
+        RuntimeError: outside a run, or inside `mpg.blocking()`.
+    """
+    mp = tls.m
+    if mp.curg is None:
+        raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
+    if mp.attn:
+        checkpoint(mp)
+        mp = tls.m
+    if not callable(fn):
+        raise TypeError(f"go of a value that is not a function: {type(fn).__name__}")
+    frame = sys._getframe(1)
+    gp = G(new_goid(mp), fn, args, kwargs or None, copy_context(), frame.f_code, frame.f_lasti)
+    newproc(mp, gp)
+    return gp
+
+
+def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
+    """`go` on behalf of a caller `depth` frames up."""
+    mp = tls.m
+    if mp.curg is None:
+        raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
+    if mp.attn:
+        checkpoint(mp)
+        mp = tls.m
+    frame = sys._getframe(depth)
+    gp = G(new_goid(mp), fn, args, None, copy_context(), frame.f_code, frame.f_lasti)
+    newproc(mp, gp)
+    return gp
+
+
+def gosched() -> None:
+    """Let others run; this G goes to the tail of the global queue (Go: runtime.Gosched)."""
+    mp = tls.m
+    if mp.attn:
+        checkpoint(mp)
+        mp = tls.m
+    gp = mp.curg
+    if gp is None:
+        raise RuntimeError("mpg.gosched needs a run: call it inside mpg.run(main)")
+    mp.gosched(gp)
+
+
+def goexit() -> None:
+    """End the current G after running its `finally` blocks. From main, the other G's go on (Go: Goexit)."""
+    if tls.m.curg is None:
+        raise RuntimeError("mpg.goexit needs a run: call it inside mpg.run(main)")
+    raise Goexit
+
+
+def current_g() -> G | None:
+    """The G that calls this, or None on an ordinary thread."""
+    return tls.m.curg  # type: ignore[no-any-return]
+
+
+def num_goroutine() -> int:
+    """How many G's of this run have not ended (Go: runtime.NumGoroutine). 0 outside a run."""
+    sched = tls.m.sched
+    if sched is None:
+        return 0
+    allm = list(sched.allm)
+    return sum(mp.created for mp in allm) - sum(mp.ended for mp in allm)
+
+
+def gomaxprocs(n: int = 0) -> int:
+    """The number of P's; with `n` > 0 it is changed. Returns the number before (Go: GOMAXPROCS).
+
+    Growth takes effect at once; a surplus P retires when its M next reaches a scheduling point.
+    """
+    sched = tls.m.sched
+    if sched is None:
+        raise RuntimeError("mpg.gomaxprocs needs a run: call it inside mpg.run(main)")
+    if not isinstance(n, int) or n < 0:
+        raise ValueError(f"gomaxprocs takes a non-negative int, not {n!r}")
+    before: int = sched.gomaxprocs
+    if n and n != before:
+        procresize(sched, n)
+    return before
+
+
+def lock_os_thread() -> None:
+    """Keep this G on its thread, and other fresh G's off it, until `unlock_os_thread` (Go: LockOSThread).
+
+    On the host a started G never leaves its thread anyway; what this adds is that no fresh G starts there.
+    Calls nest.
+    """
+    mp = tls.m
+    if mp.curg is None:
+        raise RuntimeError("mpg.lock_os_thread needs a run: call it inside mpg.run(main)")
+    if mp.lockedg is None:
+        mp.lockedg = mp.curg
+    if mp.lockedg is not mp.curg:
+        raise RuntimeError(f"{mp.lockedg!r} has locked this thread")
+    mp.locks += 1
+
+
+def unlock_os_thread() -> None:
+    """Undo one `lock_os_thread`."""
+    mp = tls.m
+    if mp.curg is None or mp.lockedg is not mp.curg:
+        return
+    mp.locks -= 1
+    if not mp.locks:
+        mp.lockedg = None
+
+

@@ -1,0 +1,1 @@
+"""The real world: OS threads, greenlets, the monotonic clock, epoll, signals."""

@@ -1,0 +1,170 @@
+"""Pollers: one per M, used only by that M, `wakeup` excepted.
+
+`EpollPoller` is edge-triggered and registers an fd once, for both directions. `SelectorsPoller` works wherever
+Python does, level-triggered: interest is registered when a G parks and withdrawn when it is woken, which is
+one system call more each time.
+
+`poll` serves the M's own fds and turns events into hints and runnable G's through `netpoll.deliver`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..sched.netpoll import HUP, READ, WRITE, PollDesc, deliver
+
+if TYPE_CHECKING:
+    from ..sched.structs import M
+
+__all__ = ["EpollPoller", "SelectorsPoller", "default_poller"]
+
+MAX_EVENTS = 128  # Go: netpoll
+
+
+class EpollPoller:
+    """epoll, edge-triggered, with an eventfd for wake-ups."""
+
+    def __init__(self) -> None:
+        self.epoll = select.epoll()
+        try:
+            self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        except OSError:
+            self.epoll.close()
+            raise
+        self.epoll.register(self.event_fd, select.EPOLLIN)
+        self.pds: dict[int, PollDesc] = {}
+
+    def arm(self, pd: PollDesc, write: bool) -> None:
+        """Register `pd` unless it is."""
+        if pd.armed:
+            return
+        mask = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+        try:
+            self.epoll.register(pd.fd, mask)
+        except FileExistsError:  # the fd was closed and reused while a duplicate kept the old file open
+            self.epoll.modify(pd.fd, mask)
+        pd.armed = True
+        self.pds[pd.fd] = pd
+
+    def poll(self, mp: M, timeout: float) -> bool:
+        """Wait up to `timeout` seconds (-1: for ever). True if a G has become runnable."""
+        events = self.epoll.poll(timeout, MAX_EVENTS)
+        mp.polled = time.monotonic_ns()
+        if not events:
+            return False
+        out = []
+        for fd, ev in reversed(events):
+            if fd == self.event_fd:
+                self.drain()
+                continue
+            mask = READ if ev & 1 else 0
+            if ev & 4:
+                mask |= WRITE
+            if ev & ~5:  # RDHUP, HUP, ERR
+                mask |= READ | HUP
+            out.append((fd, mask))
+        return deliver(mp, out, self.pds)
+
+    def drain(self) -> None:
+        try:
+            os.eventfd_read(self.event_fd)
+        except BlockingIOError:
+            pass
+
+    def wakeup(self) -> None:
+        """Make `poll` return. Any thread, and signal handlers."""
+        try:
+            os.eventfd_write(self.event_fd, 1)
+        except (BlockingIOError, OSError):  # full: it will return; closed: nobody polls any more
+            pass
+
+    def forget(self, pd: PollDesc) -> None:
+        """The fd of `pd` is about to be closed, which takes it out of the epoll set."""
+        if self.pds.get(pd.fd) is pd:
+            del self.pds[pd.fd]
+
+    def close(self) -> None:
+        os.close(self.event_fd)
+        self.epoll.close()
+        self.pds.clear()
+
+
+class SelectorsPoller:
+    """The portable one."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.inner, self.outer = socket.socketpair()
+        self.inner.setblocking(False)
+        self.outer.setblocking(False)
+        self.selector.register(self.inner, selectors.EVENT_READ, None)
+        self.pds: dict[int, PollDesc] = {}
+
+    def interest(self, pd: PollDesc) -> int:
+        return (selectors.EVENT_READ if pd.r.g is not None else 0) | (
+            selectors.EVENT_WRITE if pd.w.g is not None else 0
+        )
+
+    def arm(self, pd: PollDesc, write: bool) -> None:
+        self.pds[pd.fd] = pd
+        want = self.interest(pd) | (selectors.EVENT_WRITE if write else selectors.EVENT_READ)
+        self.watch(pd.fd, want)
+
+    def watch(self, fd: int, want: int) -> None:
+        key: Any = self.selector.get_map().get(fd)
+        if key is None:
+            if want:
+                self.selector.register(fd, want)
+        elif not want:
+            self.selector.unregister(fd)
+        elif key.events != want:
+            self.selector.modify(fd, want)
+
+    def poll(self, mp: M, timeout: float) -> bool:
+        events = self.selector.select(None if timeout < 0 else timeout)
+        mp.polled = time.monotonic_ns()
+        out = []
+        for key, ev in reversed(events):
+            if key.fd == self.inner.fileno():
+                self.drain()
+                continue
+            mask = (READ | HUP if ev & selectors.EVENT_READ else 0) | (WRITE if ev & selectors.EVENT_WRITE else 0)
+            out.append((key.fd, mask & ~HUP))
+        woken = deliver(mp, out, self.pds)
+        for fd, _ in out:
+            pd = self.pds.get(fd)
+            if pd is not None:
+                self.watch(fd, self.interest(pd))
+        return woken
+
+    def drain(self) -> None:
+        try:
+            while self.inner.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+
+    def wakeup(self) -> None:
+        try:
+            self.outer.send(b"\0")
+        except OSError:
+            pass
+
+    def forget(self, pd: PollDesc) -> None:
+        if self.pds.get(pd.fd) is pd:
+            del self.pds[pd.fd]
+            self.watch(pd.fd, 0)
+
+    def close(self) -> None:
+        self.selector.close()
+        self.inner.close()
+        self.outer.close()
+        self.pds.clear()
+
+
+default_poller: Any = EpollPoller if hasattr(select, "epoll") and hasattr(os, "eventfd") else SelectorsPoller

@@ -1,0 +1,134 @@
+"""HostPort: M's are OS threads, stacks are greenlets, time is the monotonic clock.
+
+An M without fds sleeps on a lock, its *note*; one that has a poller sleeps in that, so that its I/O can wake
+it too. Both remember a wake-up that comes first. An M builds its poller itself, at its first wait for I/O.
+
+Threads are daemons with a Thread object, so that `threading.current_thread()` in user code is truthful, and
+begin in an empty context (a new thread of 3.14t would inherit its creator's).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+import weakref
+from _thread import allocate_lock
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent, greenlet
+
+from ..current import HOST_WORLD, tls
+from ..port import HOST, HOST_GIL, Capabilities, Lock, Rng, Stack
+from .poller import EpollPoller, SelectorsPoller, default_poller
+from .spare import SpareMs
+
+if TYPE_CHECKING:
+    from ..sched.netpoll import PollDesc
+    from ..sched.structs import M, Sched
+
+__all__ = ["HostPort", "gil_enabled"]
+
+
+def gil_enabled() -> bool:
+    """Does this interpreter run one thread at a time?"""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+class HostPort:
+    """`mpg.port.Port` for the real world."""
+
+    world = HOST_WORLD
+
+    def __init__(self, caps: Capabilities | None = None, poller: str | None = None) -> None:
+        self.caps = caps or (HOST_GIL if gil_enabled() else HOST)
+        self.now = time.monotonic_ns
+        self.new_lock: Callable[[], Lock] = allocate_lock
+        self.new_ring: Any = deque
+        self.new_slot: Any = list
+        self.new_poller: Any = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}[poller]
+        self.spares = SpareMs("spare")
+        self.dns = SpareMs("dns", limit=32)
+        self.idents: set[int] = set()
+        self.before = weakref.WeakSet(threading.enumerate())
+
+    def new_rng(self) -> Rng:
+        return Random()
+
+    def new_stack(self, mp: M, run: Callable[..., None]) -> Stack:
+        return greenlet(run, mp.g0)
+
+    def adopt(self, mp: M) -> None:
+        """The calling thread becomes `mp`, and its current greenlet the g0."""
+        mp.g0 = getcurrent()
+        mp.note = allocate_lock()
+        mp.note.acquire()
+        mp.thread = threading.current_thread()
+        self.idents.add(threading.get_ident())
+        tls.m = mp
+
+    def start_m(self, mp: M, run: Callable[[M], None]) -> None:
+        def main() -> None:
+            self.adopt(mp)
+            run(mp)
+
+        thread = threading.Thread(target=Context().run, args=(main,), name=f"mpg-M{mp.id}", daemon=True)
+        mp.thread = thread
+        thread.start()
+
+    def sleep(self, mp: M, until: int) -> None:
+        if mp.poller is not None:
+            timeout = -1.0 if not until else max(0.0, (until - time.monotonic_ns()) / 1e9)
+            mp.poller.poll(mp, timeout)
+        elif until:
+            timeout = (until - time.monotonic_ns()) / 1e9
+            if timeout > 0:
+                mp.note.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
+        else:
+            mp.note.acquire()
+
+    def wakeup(self, mp: M) -> None:
+        if mp.poller is not None:
+            mp.poller.wakeup()
+            return
+        try:
+            mp.note.release()
+        except RuntimeError:  # a wake-up is already waiting to be noticed
+            pass
+
+    def usleep(self, mp: M, ns: int) -> None:
+        time.sleep(ns / 1e9)
+
+    def netpoll(self, mp: M) -> bool:
+        return bool(mp.poller.poll(mp, 0.0)) if mp.poller is not None else False
+
+    def arm(self, mp: M, pd: PollDesc, write: bool) -> None:
+        """Make sure that `pd` is in the poller of `mp`, the caller's M."""
+        if mp.poller is None:
+            mp.poller = self.new_poller()
+        mp.poller.arm(pd, write)
+
+    def offload(self, sched: Sched, call: Callable[[], None]) -> None:
+        self.spares.submit(call)
+
+    def foreign_threads(self) -> bool:
+        return any(
+            t not in self.before and t.ident not in self.idents and not t.name.startswith("mpg-")
+            for t in threading.enumerate()
+        )
+
+    def where(self, mp: M) -> str:
+        ident = getattr(mp.thread, "ident", None)
+        frame = sys._current_frames().get(ident) if ident is not None else None
+        return "".join(traceback.format_stack(frame)) if frame is not None else ""
+
+    def close(self, mp: M) -> None:
+        """The end of an M: its poller's fds."""
+        if mp.poller is not None:
+            mp.poller.close()
+            mp.poller = None

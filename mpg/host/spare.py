@@ -1,0 +1,95 @@
+"""Spare M's: threads without a P that make blocking calls for G's.
+
+Started on demand, kept for the next call, LIFO so that unused ones stay cold; beyond the limit calls wait
+FIFO. DNS has a pool of its own, so that slow name servers do not starve everything else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from time import monotonic
+
+from ..sched.policy import MAX_SPARES
+
+__all__ = ["SpareMs"]
+
+
+class SpareM:
+    """One spare M."""
+
+    def __init__(self, pool: SpareMs, index: int) -> None:
+        self.pool = pool
+        self.call: Callable[[], None] | None = None
+        self.note = threading.Lock()
+        self.note.acquire()
+        self.thread = threading.Thread(
+            target=Context().run, args=(self.loop,), name=f"mpg-{pool.name}-{index}", daemon=True
+        )
+
+    def loop(self) -> None:
+        while self.call is not None:
+            self.call()
+            self.call = self.pool.next_call(self)
+            if self.call is None:
+                self.note.acquire()
+
+
+class SpareMs:
+    """A pool of spare M's."""
+
+    def __init__(self, name: str, limit: int = MAX_SPARES) -> None:
+        self.name = name
+        self.limit = limit
+        self.lock = threading.Lock()
+        self.idle: list[SpareM] = []
+        self.all: list[SpareM] = []
+        self.queue: deque[Callable[[], None]] = deque()
+        self.closed = False
+
+    def submit(self, call: Callable[[], None]) -> None:
+        """Have a spare M make `call`, which must not raise."""
+        with self.lock:
+            if self.idle:
+                spare = self.idle.pop()
+                spare.call = call
+                spare.note.release()
+                return
+            if len(self.all) >= self.limit:
+                self.queue.append(call)
+                return
+            spare = SpareM(self, len(self.all))
+            spare.call = call
+            self.all.append(spare)
+        try:
+            spare.thread.start()
+        except RuntimeError:  # the system refuses a thread: queue behind those we have, if any
+            with self.lock:
+                self.all.remove(spare)
+                if not self.all:
+                    raise
+                self.queue.append(call)
+
+    def next_call(self, spare: SpareM) -> Callable[[], None] | None:
+        with self.lock:
+            if self.queue:
+                return self.queue.popleft()
+            if self.closed:
+                spare.note.release()
+            else:
+                self.idle.append(spare)
+            return None
+
+    def close(self, deadline: float) -> list[str]:
+        """End the idle ones, wait for the busy ones until `deadline`; returns what is still in progress."""
+        with self.lock:
+            self.closed = True
+            self.queue.clear()
+            for spare in self.idle:
+                spare.note.release()
+            self.idle.clear()
+        for spare in self.all:
+            spare.thread.join(max(0.0, deadline - monotonic()))
+        return [repr(spare.call) for spare in self.all if spare.thread.is_alive() and spare.call is not None]

@@ -1,0 +1,136 @@
+"""The contract between the scheduler and a world, and the record of what a world can do.
+
+The scheduler in `mpg/sched` is written once against `Port`. A world supplies the clock, the threads, the
+stacks, the locks and the classes of the cells that two M's may touch. On the host those cells are the
+built-ins themselves (deque, list, `_thread.lock`), so the seam costs the hot path nothing.
+
+Rejected: a port object that the hot path calls for every queue operation (50-150 ns a call), and a simulator
+with queues of its own, which would drift from the runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .sched.structs import M, Sched
+
+__all__ = ["Capabilities", "Lock", "Port", "Rng", "Stack"]
+
+
+class Lock(Protocol):
+    """A mutual exclusion that is not reentrant. Held for a few hundred nanoseconds, never across a park."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
+    def release(self) -> None: ...
+    def __enter__(self) -> bool: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Stack(Protocol):
+    """A stack that a G runs on: in every world so far a greenlet."""
+
+    gr_context: Any
+
+    def switch(self, *args: Any) -> Any: ...
+    def throw(self, *args: Any) -> Any: ...
+
+
+class Rng(Protocol):
+    """The random numbers of one M, or of a whole simulation."""
+
+    def getrandbits(self, k: int, /) -> int: ...
+    def random(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a world can do; the scheduler asks this record, never which world it is in.
+
+    Attributes:
+        stacks_move: a started G may be resumed by any M. If not, it is locked to the M that started it.
+        eager_wakep: new work wakes another M at once (Go). If not, sysmon does it when a P makes no headway.
+        poller_per_m: every M sleeps in a poller of its own. If not, one M at a time blocks in a shared one.
+        parallel: several M's run Python at the same time.
+        steal_one: a thief that helps a stuck P takes one fresh G at a time instead of half.
+        deep_sleep_after_ns: how long all P's must have been idle before sysmon sleeps deeply (Go: 0).
+    """
+
+    stacks_move: bool
+    eager_wakep: bool
+    poller_per_m: bool
+    parallel: bool
+    steal_one: bool = False
+    deep_sleep_after_ns: int = 0
+
+
+GO = Capabilities(stacks_move=True, eager_wakep=True, poller_per_m=False, parallel=True)
+HOST = Capabilities(
+    stacks_move=False,
+    eager_wakep=True,
+    poller_per_m=True,
+    parallel=True,
+    deep_sleep_after_ns=1_000_000_000,
+)
+HOST_GIL = Capabilities(
+    stacks_move=False,
+    eager_wakep=False,
+    poller_per_m=True,
+    parallel=False,
+    steal_one=True,
+    deep_sleep_after_ns=1_000_000_000,
+)
+
+
+class Port(Protocol):
+    """A dozen verbs. Times are integer nanoseconds on the port's own clock."""
+
+    world: int
+    caps: Capabilities
+
+    def now(self) -> int:
+        """The current time; never goes back."""
+
+    def new_lock(self) -> Lock:
+        """An unlocked lock."""
+
+    def new_ring(self) -> Any:
+        """An empty double-ended queue whose operations are atomic between M's."""
+
+    def new_slot(self) -> Any:
+        """An empty one-slot list: whoever gets its `pop()` to return owns what was in it."""
+
+    def new_rng(self) -> Rng:
+        """Random numbers for one M."""
+
+    def new_stack(self, mp: M, run: Callable[..., None]) -> Stack:
+        """A stack owned by `mp`. Its first `switch(stack, mp)` must come from `mp`'s g0."""
+
+    def start_m(self, mp: M, run: Callable[[M], None]) -> None:
+        """Start an M that executes `run(mp)`. Raises RuntimeError when the system refuses a thread."""
+
+    def sleep(self, mp: M, until: int) -> None:
+        """Put `mp`, which is the caller, to sleep until `wakeup`, `until` (0: for ever), or its poller stirs.
+
+        A wake-up that came first is remembered. May return early for no reason.
+        """
+
+    def wakeup(self, mp: M) -> None:
+        """Make the current or the next `sleep` of `mp` return. Any thread may call it, and a signal handler."""
+
+    def usleep(self, mp: M, ns: int) -> None:
+        """Block `mp`, which is the caller, for `ns`; not wakeable."""
+
+    def netpoll(self, mp: M) -> bool:
+        """Make the G's ready whose I/O is. Does not block. True if there were any."""
+
+    def offload(self, sched: Sched, call: Callable[[], None]) -> None:
+        """Run `call` on a spare M, which has no P; FIFO once all spare M's are busy."""
+
+    def foreign_threads(self) -> bool:
+        """True if a thread that is not mpg's has been started since the run began and is alive."""
+
+    def where(self, mp: M) -> str:
+        """The Python stack that `mp` executes at this moment, as text; empty if unknown."""

@@ -1,0 +1,90 @@
+"""The end of a run: who ends it, and how the G's that are still alive are unwound.
+
+`stop_locked` only raises a flag and every doorbell. Then each M, on its own g0, drops nothing that has begun:
+its started G's are resumed in creation order with `Unwind`, so their `finally` blocks run; a park during that
+raises again; after 100 raises the G is abandoned and named. Running G's meet `Unwind` at their next
+operation (`proc.checkpoint`). Fresh G's are dropped.
+
+Rejected: throwing GreenletExit into the greenlets from one thread. A greenlet can be switched to only by the
+thread that made it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import Goexit, Unwind
+from ..status import GDEAD, GRUNNING
+from .policy import UNWIND_LIMIT
+
+if TYPE_CHECKING:
+    from .structs import G, M, Sched
+
+__all__ = ["g_ended", "live_gs", "stop", "stop_locked", "unwind"]
+
+
+def g_ended(sched: Sched, gp: G) -> None:
+    """Main has ended, or a G has failed: the first of these ends the run."""
+    if gp is sched.main and gp.result is Goexit:
+        return
+    with sched.lock:
+        stop_locked(sched, gp.exc, gp)
+
+
+def stop(sched: Sched, failure: BaseException | None) -> None:
+    """End the run."""
+    with sched.lock:
+        stop_locked(sched, failure)
+
+
+def stop_locked(sched: Sched, failure: BaseException | None, gp: G | None = None) -> None:
+    """End the run with `failure`, or with main's value if None. The first call decides."""
+    if sched.stopping:
+        return
+    sched.failure = failure
+    sched.failed_g = gp
+    sched.stopping = True
+    for mp in [*sched.allm, *([sched.sysmon] if sched.sysmon is not None else [])]:
+        with mp.lock:
+            mp.attn = True
+            asleep, mp.asleep = mp.asleep, False
+        if asleep:
+            sched.port.wakeup(mp)
+
+
+def live_gs(sched: Sched) -> list[G]:
+    """Every G that has parked or yielded and is not dead, oldest first."""
+    gs = list(sched.gs)
+    for mp in list(sched.allm):
+        gs.extend(list(mp.gs))
+    return sorted((gp for gp in gs if gp.atomicstatus != GDEAD), key=lambda gp: gp.id)
+
+
+def unwind(mp: M, gs: dict[G, None]) -> None:
+    """Resume every G in `gs` with Unwind, oldest first, until all have ended or been abandoned. On g0."""
+    while gs:
+        gp = min(gs, key=lambda g: g.id)
+        gp.unwinds += 1
+        if gp.unwinds > UNWIND_LIMIT:
+            del gs[gp]
+            gp.listed = None
+            mp.abandoned.append(gp)
+            continue
+        if gp.waiting is not None:
+            gp.waiting.cancel(gp)
+        gp.pending = None
+        gp.wake_exc = Unwind()
+        gp.atomicstatus = GRUNNING
+        mp.curg = gp
+        gp.stack.switch()  # type: ignore[union-attr]
+        if mp.commit is not None:
+            mp.commit, commit = None, mp.commit
+            commit.release()
+        mp.curg = None
+
+
+def end_carriers(mp: M, exit_class: type[BaseException]) -> None:
+    """Let the idle carriers of an M end."""
+    for stack in mp.free:
+        stack.throw(exit_class)
+    mp.free.clear()

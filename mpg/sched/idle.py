@@ -1,0 +1,127 @@
+"""Idle M's and P's: two LIFO lists, the count of spinning M's, and the hints that follow from them.
+
+Everything here runs with `sched.lock` held. Go does part of it with atomics; one lock keeps each
+publish-then-look protocol in one place, and all of it is off the hot path.
+
+`wake_hint`, copied into each P, is the conjunction that `ready` and `newproc` need: this world wakes eagerly,
+some P is idle, nobody spins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..status import PDEAD, PIDLE
+from .policy import coprimes
+
+if TYPE_CHECKING:
+    from .structs import M, P, Sched
+
+__all__ = ["mget_locked", "mput_locked", "pidleget_locked", "pidleput_locked", "publish_locked"]
+
+
+def publish_locked(sched: Sched) -> None:
+    """Bring every P's `wake_hint` up to date."""
+    hint = sched.caps.eager_wakep and sched.npidle > 0 and not sched.nmspinning
+    if hint is not sched.wake_hint:
+        sched.wake_hint = hint
+        for pp in sched.allp:
+            pp.wake_hint = hint
+
+
+def pidleput_locked(sched: Sched, pp: P) -> M | None:
+    """Make `pp` idle, or promise it to the first M that waits for one, which the caller must then wake.
+
+    Go: pidleput. The waiting M's are ours: started G's cannot leave their M, so it may need a P of its own.
+    """
+    pp.m = None
+    if pp.relief_for is not None or pp.id >= sched.gomaxprocs:
+        retire_locked(sched, pp)
+        return None
+    pp.status = PIDLE
+    if sched.pwait:
+        mp = sched.pwait.popleft()
+        mp.wants_p = False
+        mp.nextp = pp
+        return mp
+    sched.pidle.append(pp)
+    sched.npidle += 1
+    publish_locked(sched)
+    return None
+
+
+def pidleget_locked(sched: Sched) -> P | None:
+    """The P that went idle last (Go: pidleget)."""
+    if not sched.pidle:
+        return None
+    pp = sched.pidle.pop()
+    sched.npidle -= 1
+    publish_locked(sched)
+    return pp
+
+
+def pidletake_locked(sched: Sched, pp: P) -> bool:
+    """Take this very P from the idle list, if it is there."""
+    if pp not in sched.pidle:
+        return False
+    sched.pidle.remove(pp)
+    sched.npidle -= 1
+    publish_locked(sched)
+    return True
+
+
+def pidleget_spinning_locked(sched: Sched) -> P | None:
+    """As pidleget; a miss is left as a note for the next M that is about to give up (Go: pidlegetSpinning)."""
+    pp = pidleget_locked(sched)
+    if pp is None:
+        sched.needspinning = True
+    return pp
+
+
+def retire_locked(sched: Sched, pp: P) -> None:
+    """End a surplus or relief P: its G's to the head of the global queue, its timers to P 0 (Go: p.destroy)."""
+    from .runq import drain_p, set_global_hint_locked
+    from .timers import move_timers
+
+    fresh = drain_p(pp)
+    if fresh:
+        sched.globq.extendleft(reversed(fresh))
+        head = fresh[0].ticket
+        for gp in reversed(fresh):  # keep the queue sorted
+            gp.ticket = min(gp.ticket, head)
+        set_global_hint_locked(sched, True)
+    pp.status = PDEAD
+    if pp.relief_for is not None:
+        pp.relief_for.relief = None
+        pp.relief_for = None
+        sched.nrelief -= 1
+    set_allp_locked(sched, [p for p in sched.allp if p is not pp])
+    move_timers(pp, sched.allp[0])
+
+
+def set_allp_locked(sched: Sched, allp: list[P]) -> None:
+    """Replace the list of P's; thieves read it together with its strides, so the strides come first."""
+    sched.strides = coprimes(len(allp))
+    sched.allp = allp
+
+
+def mput_locked(sched: Sched, mp: M) -> None:
+    """Go: mput."""
+    mp.idle = True
+    sched.midle.append(mp)
+
+
+def mget_locked(sched: Sched) -> M | None:
+    """The M that went idle last (Go: mget)."""
+    if not sched.midle:
+        return None
+    mp = sched.midle.pop()
+    mp.idle = False
+    return mp
+
+
+def mremove_locked(sched: Sched, mp: M) -> None:
+    """An M that woke by itself leaves the idle list."""
+    if mp.idle:
+        mp.idle = False
+        sched.midle.remove(mp)

@@ -1,0 +1,80 @@
+"""`G.join`: waiting for a G to end.
+
+Protocol, pairs with `BaseM.end`: the joiner publishes the queue in `gp.joiners` and then looks at the status,
+under the queue's lock; the end of the G publishes the status and then looks at `gp.joiners`. (Storing a slot
+is a full barrier on free-threaded CPython: the store is bracketed by the object's own mutex.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..current import new_lock, tls
+from ..status import GDEAD, JOIN
+from .waitq import Sudog, WaitQ
+
+if TYPE_CHECKING:
+    from .structs import G
+
+__all__ = ["join", "wake_joiners"]
+
+
+class Joiners:
+    """Those who wait for one G."""
+
+    __slots__ = ("g", "lock", "plain_used", "q", "run_id")
+
+    def __init__(self, gp: G) -> None:
+        self.g = gp
+        self.lock = new_lock()
+        self.q = WaitQ()
+        self.run_id = 0
+        self.plain_used = False
+
+    def __repr__(self) -> str:
+        return f"end of {self.g!r}"
+
+
+def join(gp: G, timeout: float | None) -> None:
+    """Block until `gp` is dead; TimeoutError after `timeout` seconds."""
+    from .proc import checkpoint
+
+    mp: Any = tls.m
+    if mp.attn:
+        checkpoint(mp)
+        mp = tls.m
+    me: Any = mp.curg or mp.getg()
+    if me is gp:
+        raise RuntimeError("a G cannot join itself")
+    with _create:
+        joiners = gp.joiners
+        if joiners is None:
+            joiners = gp.joiners = Joiners(gp)
+    joiners.lock.acquire()
+    if gp.atomicstatus == GDEAD:
+        joiners.lock.release()
+        return
+    if timeout is not None and timeout <= 0:
+        joiners.lock.release()
+        raise TimeoutError(f"{gp!r} has not ended")
+    sg = me.waiting = Sudog(me)
+    sg.c = joiners
+    joiners.q.enqueue(sg)
+    if mp.gopark_timed(me, joiners.lock, JOIN, -1 if timeout is None else int(timeout * 1e9)):
+        raise TimeoutError(f"{gp!r} has not ended after {timeout} s")
+
+
+def wake_joiners(mp: Any, gp: G) -> None:
+    """Called by the M on which `gp` has ended."""
+    from .proc import ready
+
+    joiners = gp.joiners
+    while True:
+        with joiners.lock:
+            sg = joiners.q.dequeue()
+        if sg is None:
+            return
+        ready(mp, sg.g)
+
+
+_create = new_lock()

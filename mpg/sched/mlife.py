@@ -1,0 +1,225 @@
+"""M's and their P's: acquire, release, start, wake, hand off, retire (Go: acquirep ... handoffp, procresize).
+
+Two protocols between M's live here and are the reason for `M.lock`:
+
+* post against sleep: `post` publishes in the inbox and looks at `asleep`; `sleep` in `park.py` publishes
+  `asleep` and looks at the inbox; both under the owner's lock, so one of the two always sees the other.
+* a P promised to a sleeping M (`nextp`) is set under `sched.lock` before `wake`; an M that wakes by itself
+  looks for it under the same lock before it gives up.
+
+Order of locks: see `lockrank.py`. Threads are started with no lock held.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ..status import PRUNNING
+from .idle import (
+    mget_locked,
+    pidleget_locked,
+    pidleget_spinning_locked,
+    pidleput_locked,
+    pidletake_locked,
+    publish_locked,
+    retire_locked,
+    set_allp_locked,
+)
+
+if TYPE_CHECKING:
+    from .structs import M, P, Sched
+
+__all__ = ["acquirep", "handoffp", "post", "procresize", "put_p", "releasep", "startm", "wake", "wakep"]
+
+log = logging.getLogger("mpg")
+
+
+def acquirep(mp: M, pp: P) -> None:
+    """Bind an idle or promised P to `mp` (Go: acquirep, wirep)."""
+    pp.m = mp
+    pp.status = PRUNNING
+    pp.preempt = False
+    if pp.ticket < mp.ticket:
+        pp.ticket = mp.ticket
+    mp.p = pp
+
+
+def releasep(mp: M) -> P:
+    """Unbind the P of `mp`; the caller now owns it (Go: releasep)."""
+    pp = mp.p
+    assert pp is not None
+    mp.p = None
+    mp.ticket = max(mp.ticket, pp.ticket)
+    return pp
+
+
+def wake(mp: M) -> None:
+    """End the sleep of `mp`, or keep it from beginning one (Go: notewakeup of m.park)."""
+    with mp.lock:
+        asleep, mp.asleep = mp.asleep, False
+    if asleep:
+        mp.sched.port.wakeup(mp)
+
+
+def post(mp: M, item: Any) -> None:
+    """Leave a ready G, or a call `item(mp)`, in the inbox of `mp`; wakes it only if it sleeps. Any thread."""
+    with mp.lock:
+        mp.inbox.append(item)
+        mp.attn = True
+        asleep, mp.asleep = mp.asleep, False
+    if asleep:
+        mp.sched.port.wakeup(mp)
+
+
+def ring_bell(mp: M) -> None:
+    """Make `mp` look at its flags at its next operation or scheduling point."""
+    with mp.lock:
+        mp.attn = True
+
+
+def startm(sched: Sched, pp: P, spinning: bool) -> None:
+    """Get an M to run `pp`, which the caller owns: the M idle last, or a new one (Go: startm).
+
+    With `spinning` the caller has already counted it in nmspinning.
+    """
+    new = False
+    with sched.lock:
+        mp = mget_locked(sched)
+        if mp is None:
+            mp = new_m_locked(sched)
+            new = True
+        mp.spinning = spinning
+        mp.nextp = pp
+    if not new:
+        wake(mp)
+        return
+    try:
+        sched.port.start_m(mp, sched.m_main)
+    except RuntimeError as exc:  # the system refused a thread: the P stays idle, its G's can be stolen
+        log.warning("mpg: cannot start another M: %s", exc)
+        with sched.lock:
+            sched.allm.remove(mp)
+            if spinning:
+                sched.nmspinning -= 1
+            sched.pidle.append(pp)
+            sched.npidle += 1
+            publish_locked(sched)
+
+
+def new_m_locked(sched: Sched) -> M:
+    mp: M = sched.new_m_object(sched, sched.mnext)
+    sched.mnext += 1
+    sched.allm.append(mp)
+    return mp
+
+
+def wakep(sched: Sched) -> None:
+    """Start one spinning M if a P is idle and nobody spins (Go: wakep)."""
+    with sched.lock:
+        if sched.nmspinning or sched.stopping:
+            return
+        pp = pidleget_spinning_locked(sched)
+        if pp is None:
+            return
+        sched.nmspinning += 1
+        publish_locked(sched)
+    startm(sched, pp, True)
+
+
+def become_spinning_locked(mp: M) -> None:
+    """Go: becomeSpinning."""
+    mp.spinning = True
+    mp.sched.nmspinning += 1
+    mp.sched.needspinning = False
+    publish_locked(mp.sched)
+
+
+def resetspinning(mp: M) -> None:
+    """An M that found work stops spinning and wakes the next (Go: resetspinning)."""
+    sched = mp.sched
+    with sched.lock:
+        mp.spinning = False
+        sched.nmspinning -= 1
+        publish_locked(sched)
+        hint = sched.wake_hint
+    if hint:
+        wakep(sched)
+
+
+def put_p(sched: Sched, pp: P) -> None:
+    """Make a P idle, or give it to the M that has waited longest for one."""
+    with sched.lock:
+        mp = pidleput_locked(sched, pp)
+    if mp is not None:
+        wake(mp)
+
+
+def handoffp(sched: Sched, pp: P) -> None:
+    """Find a new M for a P whose M blocks, if there is anything to do (Go: handoffp)."""
+    if not pp.runqempty() or sched.globq:
+        startm(sched, pp, False)
+        return
+    with sched.lock:
+        if sched.caps.eager_wakep and not sched.nmspinning and not sched.npidle and not sched.stopping:
+            sched.nmspinning += 1
+            sched.needspinning = False
+            publish_locked(sched)
+            spin = True
+        else:
+            spin = False
+            last = sched.npidle == len(sched.allp) - 1 and sched.lastpoll != 0
+    if spin:
+        startm(sched, pp, True)
+    elif last and not sched.caps.poller_per_m:
+        startm(sched, pp, False)
+    else:
+        when = pp.when
+        put_p(sched, pp)
+        if when:
+            wake_netpoller(sched, when)
+
+
+def wake_netpoller(sched: Sched, when: int) -> None:
+    """Somebody must wake at `when`: tell the M that sleeps towards a later deadline (Go: wakeNetPoller)."""
+    if sched.caps.poller_per_m:
+        with sched.lock:
+            mp = sched.pollm
+            if mp is None or (sched.poll_until and sched.poll_until <= when) or sched.npidle == 0:
+                return
+        wake(mp)
+        return
+    if sched.lastpoll == 0:
+        mp = sched.pollm
+        if mp is not None and (not sched.poll_until or sched.poll_until > when):
+            wake(mp)
+    elif sched.wake_hint:
+        wakep(sched)
+
+
+def procresize(sched: Sched, n: int) -> None:
+    """Change GOMAXPROCS while running. Growth is immediate; a surplus P retires when it next goes idle or
+    its M reaches a scheduling point. The host never stops the world (Go: procresize does)."""
+    from .structs import P
+
+    bells: list[M] = []
+    fresh: list[P] = []
+    with sched.lock:
+        sched.gomaxprocs = n
+        for pp in list(sched.allp):
+            if pp.relief_for is None and pp.id >= n:
+                if pidletake_locked(sched, pp):
+                    retire_locked(sched, pp)
+                else:
+                    pp.leave = True
+                    if pp.m is not None:
+                        bells.append(pp.m)
+        have = {pp.id for pp in sched.allp if pp.relief_for is None}
+        for pid in range(n):
+            if pid not in have:
+                fresh.append(P(sched, pid))
+        set_allp_locked(sched, sorted([*sched.allp, *fresh], key=lambda p: p.id))
+    for pp in reversed(fresh):
+        put_p(sched, pp)
+    for mp in bells:
+        ring_bell(mp)

@@ -1,0 +1,256 @@
+"""The run queues: runnext, local, global, and stealing (Go: runqput, runqget, runqgrab, globrunq*).
+
+`structs.py` says which queue holds what. The rules kept here:
+
+* "local" means the P's ring merged by ticket with the M's `lq`; it is full at 256, and then the oldest 128
+  plus the newcomer go to the global side, in order.
+* "global" means the shared global queue merged by ticket with the M's `gq`.
+* Each entry gets a new ticket from the P whenever it is queued, so every queue is sorted by ticket.
+* `ring`, `runnext` and the global queue hold only G's that any M may run.
+
+Only the M that holds the P calls these functions, `grab` and `put_foreign` excepted. Every removal from a
+shared cell is one atomic pop whose failure is expected: a thief may have been quicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .policy import FAIR_TICK, GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS, global_batch
+
+if TYPE_CHECKING:
+    from .structs import G, M, P, Sched
+
+__all__ = ["drop_fresh", "grab", "pick", "put", "put_global_locked", "put_next", "put_global_started"]
+
+
+def put(mp: M, pp: P, gp: G) -> None:
+    """Queue `gp` at the local tail (Go: runqput with next=false)."""
+    q = pp.ring if gp.home is None else mp.lq
+    if len(pp.ring) + len(mp.lq) >= RING:
+        overflow(mp, pp, gp)
+        return
+    ticket = pp.ticket
+    gp.ticket = ticket
+    pp.ticket = ticket + 1
+    q.append(gp)
+
+
+def put_next(mp: M, pp: P, gp: G) -> None:
+    """Make `gp` the next to run; the one it displaces goes to the local tail (Go: runqput with next=true)."""
+    old = mp.next
+    if old is not None:
+        mp.next = None
+        put(mp, pp, old)
+    elif pp.runnext:
+        try:
+            put(mp, pp, pp.runnext.pop())
+        except IndexError:
+            pass
+    if gp.home is None:
+        pp.runnext.append(gp)
+    else:
+        mp.next = gp
+
+
+def pick(mp: M, pp: P) -> G | None:
+    """The next G without looking beyond this M, its P and the global queue (Go: findRunnable, steps 6, 8, 9)."""
+    tick = pp.schedtick
+    gp: G | None
+    if not tick % FAIR_TICK and (mp.gq or pp.global_hint):
+        gp = get_global(mp, pp)
+        if gp is not None:
+            pp.schedtick = tick + 1
+            return gp
+    gp = mp.next
+    if gp is not None:
+        mp.next = None
+        pp.nexttick += 1
+        return gp
+    if pp.runnext:
+        try:
+            gp = pp.runnext.pop()
+            pp.nexttick += 1
+            return gp
+        except IndexError:
+            pass
+    gp = get_local(mp, pp)
+    if gp is None and (mp.gq or pp.global_hint):
+        gp = get_global_batch(mp, pp)
+    if gp is not None:
+        pp.schedtick = tick + 1
+    return gp
+
+
+def get_local(mp: M, pp: P) -> G | None:
+    """The older of the heads of ring and lq (Go: runqget without runnext)."""
+    ring, lq = pp.ring, mp.lq
+    if ring:
+        try:
+            if not lq or ring[0].ticket < lq[0].ticket:
+                gp: G = ring.popleft()
+                return gp
+        except IndexError:
+            pass
+    return lq.popleft() if lq else None
+
+
+def get_global(mp: M, pp: P) -> G | None:
+    """One from the head of the global side (Go: globrunqget)."""
+    if not pp.global_hint:
+        return mp.gq.popleft() if mp.gq else None
+    with mp.sched.lock:
+        return get_global_locked(mp)
+
+
+def get_global_locked(mp: M) -> G | None:
+    sched, gq = mp.sched, mp.gq
+    globq = sched.globq
+    if globq and (not gq or globq[0].ticket < gq[0].ticket):
+        gp = globq.popleft()
+        if not globq:
+            set_global_hint_locked(sched, False)
+        return gp
+    return gq.popleft() if gq else None
+
+
+def get_global_batch(mp: M, pp: P) -> G | None:
+    """The head of the global side to run, and a fair share of what follows into the local queue."""
+    gq = mp.gq
+    if not pp.global_hint:
+        n = len(gq)
+        if n == 1:
+            return gq.popleft()
+        first = gq.popleft()
+        lq, ticket = mp.lq, pp.ticket
+        for _ in range(global_batch(n, mp.sched.gomaxprocs) - 1):
+            gp = gq.popleft()
+            gp.ticket = ticket
+            ticket += 1
+            lq.append(gp)
+        pp.ticket = ticket
+        return first
+    with mp.sched.lock:
+        return get_global_batch_locked(mp, pp)
+
+
+def get_global_batch_locked(mp: M, pp: P) -> G | None:
+    """Go: globrunqgetbatch. With sched.lock held."""
+    sched = mp.sched
+    n = global_batch(len(sched.globq) + len(mp.gq), sched.gomaxprocs)
+    first = get_global_locked(mp)
+    for _ in range(n - 1):
+        gp = get_global_locked(mp)
+        if gp is None:
+            break
+        gp.ticket = pp.ticket
+        pp.ticket += 1
+        (pp.ring if gp.home is None else mp.lq).append(gp)
+    return first
+
+
+def overflow(mp: M, pp: P, gp: G) -> None:
+    """The oldest half of a full local queue and `gp` go to the global side (Go: runqputslow)."""
+    batch = []
+    for _ in range(OVERFLOW):
+        old = get_local(mp, pp)
+        if old is None:
+            break
+        batch.append(old)
+    batch.append(gp)
+    with mp.sched.lock:
+        fresh = []
+        for g in batch:
+            g.ticket = pp.ticket
+            pp.ticket += 1
+            if g.home is None:
+                fresh.append(g)
+            else:
+                mp.gq.append(g)
+        put_global_locked(mp.sched, fresh)
+
+
+def put_global_started(mp: M, gp: G) -> None:
+    """Queue a G of this M at the global tail (Go: globrunqput). Needs no P."""
+    pp = mp.p
+    if pp is None:
+        gp.ticket = mp.ticket
+        mp.ticket += 1
+    else:
+        gp.ticket = pp.ticket
+        pp.ticket += 1
+    mp.gq.append(gp)
+
+
+def put_global_locked(sched: Sched, gps: Iterable[G]) -> None:
+    """Append fresh G's, which have their tickets, to the global queue. With sched.lock held."""
+    sched.globq.extend(gps)
+    if sched.globq:
+        set_global_hint_locked(sched, True)
+
+
+def set_global_hint_locked(sched: Sched, hint: bool) -> None:
+    for pp in sched.allp:
+        pp.global_hint = hint
+
+
+def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> list[G]:
+    """Take the older half of a victim's fresh G's, or its runnext if it has no others (Go: runqgrab).
+
+    A running victim is given a moment to run its runnext itself.
+    """
+    ring = victim.ring
+    n = len(ring)
+    n = min(1, n) if one else n - n // 2
+    out: list[G] = []
+    try:
+        for _ in range(n):
+            out.append(ring.popleft())
+    except IndexError:
+        pass
+    if not out and runnext and victim.runnext:
+        vm = victim.m
+        if vm is not None and not vm.insyscall:
+            mp.sched.port.usleep(mp, RUNNEXT_BACKOFF_NS)
+        try:
+            out.append(victim.runnext.pop())
+        except IndexError:
+            pass
+    return out
+
+
+def take_stolen(pp: P, stolen: list[G]) -> G:
+    """Run the youngest stolen G, queue the others (Go: runqsteal)."""
+    last = stolen.pop()
+    for gp in stolen:
+        gp.ticket = pp.ticket
+        pp.ticket += 1
+        pp.ring.append(gp)
+    return last
+
+
+def drain_p(pp: P) -> list[G]:
+    """Empty a P: runnext first, then the ring in order (Go: runqdrain)."""
+    out: list[G] = []
+    for cell, take in ((pp.runnext, pp.runnext.pop), (pp.ring, pp.ring.popleft)):
+        while cell:
+            try:
+                out.append(take())
+            except IndexError:
+                break
+    return out
+
+
+def drop_fresh(sched: Sched) -> list[G]:
+    """Empty every shared queue, at the end of a run."""
+    with sched.lock:
+        out = list(sched.globq)
+        sched.globq.clear()
+        set_global_hint_locked(sched, False)
+        for pp in sched.allp:
+            out.extend(drain_p(pp))
+    return out
+
+
+assert GLOBAL_BATCH <= RING

@@ -1,0 +1,294 @@
+"""Carriers, and the two ways to leave a stack (Go: gopark, mcall, goexit0, gfget).
+
+A *carrier* is a stack that runs one G after another: making a greenlet costs 10 us, reusing one 0.7 us. It is
+always started from g0, because a greenlet inherits the recursion depth of whoever starts it.
+
+* `PinnedM`: stacks stay on their M. A parking G picks the next G itself and switches straight to it; when the
+  next one is fresh and this G has ended, it runs on the same carrier with no switch at all.
+* `MovableM`: stacks move between M's. The moment a lock is released, another M may resume the G, so
+  everything that makes the G visible (`release`, the global queue) happens on g0, after the switch: Go's mcall.
+
+Those are the only differences, in `gopark`, `gosched`, and what `goexit0` does next.
+
+Rejected: running `find_runnable` on the stack of the parked G. It saves one switch before a sleep, but runs
+the scheduler at whatever recursion depth the user had reached.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..current import tls
+from ..errors import Goexit, Unwind
+from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
+from .finish import g_ended
+from .join import wake_joiners
+from .policy import FREE_CARRIERS
+from .runq import pick, put, put_global_started
+from .structs import M
+from .timers import RTimer, add_timer, stop_timer
+
+if TYPE_CHECKING:
+    from .structs import G
+
+__all__ = ["MovableM", "PinnedM", "carrier"]
+
+
+def carrier(me: Any, mp: Any) -> None:
+    """The body of a carrier: run the M's current G, end it, take the next one."""
+    gp = mp.curg
+    while gp is not None:
+        me.gr_context = gp.context
+        try:
+            if gp.kwargs is None:
+                gp.result = gp.fn(*gp.args)
+            else:
+                gp.result = gp.fn(*gp.args, **gp.kwargs)
+        except Goexit:
+            gp.result = Goexit  # for main, whose end would otherwise end the run
+        except Unwind:
+            pass
+        except BaseException as exc:
+            gp.exc = exc
+        mp = gp.home or tls.m
+        gp = mp.goexit0(me, gp)
+
+
+class BaseM(M):
+    """What M's of both kinds share."""
+
+    def end(self, gp: G) -> None:
+        """Running to dead (Go: gdestroy)."""
+        gp.atomicstatus = GDEAD
+        self.ended += 1
+        gp.stack = None
+        gp.args = ()
+        gp.kwargs = gp.context = None
+        if gp.listed is not None:
+            del gp.listed[gp]
+            gp.listed = None
+        if gp.joiners is not None:
+            wake_joiners(self, gp)
+        if gp.exc is not None or gp is self.sched.main:
+            g_ended(self.sched, gp)
+
+    def start_fresh(self, gp: G) -> None:
+        """Give a fresh G a carrier and switch to it; only on g0."""
+        if self.free:
+            stack = gp.stack = self.free.pop()
+            stack.switch()
+        else:
+            stack = gp.stack = self.sched.port.new_stack(self, carrier)
+            stack.switch(stack, self)
+
+    def gopark_timed(self, gp: G, lock: Any, reason: str, ns: int) -> bool:
+        """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
+        if ns < 0:
+            self.gopark(gp, lock, reason)
+            return False
+        t = RTimer(time_out, (gp, gp.waiting))
+        gp.timed_out = False
+        add_timer(self, t, self.now() + ns)
+        try:
+            self.gopark(gp, lock, reason)
+        finally:
+            if not gp.timed_out:
+                stop_timer(t)
+        return gp.timed_out
+
+    def gopark(self, gp: G, lock: Any, reason: str) -> None:
+        raise NotImplementedError
+
+    def gosched(self, gp: G) -> None:
+        raise NotImplementedError
+
+
+def time_out(mp: Any, arg: Any, when: int) -> None:
+    """A timed park's timer has fired."""
+    from .proc import ready
+
+    gp, waiting = arg
+    if waiting.cancel(gp):
+        gp.timed_out = True
+        ready(mp, gp)
+
+
+class PinnedM(BaseM):
+    """An M whose G's never leave it once started."""
+
+    def gopark(self, gp: G, lock: Any, reason: str) -> None:
+        """Park the current G until somebody claims `gp.waiting` and calls `ready` (Go: gopark).
+
+        `lock.release()` makes the wait visible. Raises what `abort` ended the wait with.
+        """
+        gp.waitreason = reason
+        gp.atomicstatus = GWAITING
+        lock.release()
+        self.switch_out(gp)
+        if gp.wake_exc is not None:
+            exc, gp.wake_exc = gp.wake_exc, None
+            raise exc
+
+    def gosched(self, gp: G) -> None:
+        """Yield: `gp` to the global tail, then whoever is next (Go: goschedImpl)."""
+        gp.atomicstatus = GRUNNABLE
+        put_global_started(self, gp)
+        self.switch_out(gp)
+        if gp.wake_exc is not None:
+            exc, gp.wake_exc = gp.wake_exc, None
+            raise exc
+
+    def goyield(self, gp: G) -> None:
+        """Yield to the local tail (Go: goyield)."""
+        gp.atomicstatus = GRUNNABLE
+        put(self, self.p, gp)
+        self.switch_out(gp)
+        if gp.wake_exc is not None:
+            exc, gp.wake_exc = gp.wake_exc, None
+            raise exc
+
+    def switch_out(self, gp: G) -> None:
+        """Leave the stack of `gp`, which is parked or queued; return when it runs again."""
+        pp = self.p
+        assert pp is not None
+        if gp.listed is None:
+            gp.listed = self.gs
+            self.gs[gp] = None
+        gp.since = pp.seen_when
+        if not self.attn and (not pp.when or self.now() < pp.when):
+            nxt = pick(self, pp)
+            if nxt is not None:
+                if nxt is gp:
+                    gp.atomicstatus = GRUNNING
+                    return
+                stack = nxt.stack
+                if stack is None:
+                    if not self.free:
+                        self.nextg = nxt
+                        self.g0.switch()
+                        return
+                    nxt.home = self
+                    stack = nxt.stack = self.free.pop()
+                self.curg = nxt
+                nxt.atomicstatus = GRUNNING
+                stack.switch()
+                return
+        self.curg = None
+        self.g0.switch()
+
+    def start_fresh(self, gp: G) -> None:
+        gp.home = self
+        BaseM.start_fresh(self, gp)
+
+    def goexit0(self, me: Any, gp: G) -> G | None:
+        """The G on carrier `me` has ended: the next G to run on it, or None to let it end (Go: goexit0)."""
+        self.end(gp)
+        pp = self.p
+        if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
+            nxt = pick(self, pp)
+            if nxt is not None:
+                stack = nxt.stack
+                if stack is None:
+                    nxt.home = self
+                    nxt.stack = me
+                    self.curg = nxt
+                    nxt.atomicstatus = GRUNNING
+                    return nxt
+                if len(self.free) >= FREE_CARRIERS:
+                    self.nextg = nxt
+                    self.curg = None
+                    return None
+                self.curg = nxt
+                nxt.atomicstatus = GRUNNING
+                self.free.append(me)
+                stack.switch()
+                return self.curg
+        self.curg = None
+        if len(self.free) >= FREE_CARRIERS:
+            return None
+        self.free.append(me)
+        self.g0.switch()
+        return self.curg
+
+
+class MovableM(BaseM):
+    """An M that any stack may come to."""
+
+    def gopark(self, gp: G, lock: Any, reason: str) -> None:
+        """As PinnedM.gopark, but `lock.release()` happens on g0 (Go: gopark, park_m)."""
+        gp.waitreason = reason
+        gp.atomicstatus = GWAITING
+        self.switch_out(gp, lock)
+        if gp.wake_exc is not None:
+            exc, gp.wake_exc = gp.wake_exc, None
+            raise exc
+
+    def gosched(self, gp: G) -> None:
+        """As PinnedM.gosched, queued from g0 (Go: gosched_m)."""
+        gp.atomicstatus = GRUNNABLE
+        self.switch_out(gp, GoschedCommit(self, gp))
+        if gp.wake_exc is not None:
+            exc, gp.wake_exc = gp.wake_exc, None
+            raise exc
+
+    def goyield(self, gp: G) -> None:
+        """As PinnedM.goyield, queued from g0 (Go: goyield_m)."""
+        gp.atomicstatus = GRUNNABLE
+        self.switch_out(gp, GoyieldCommit(self, gp))
+        if gp.wake_exc is not None:
+            exc, gp.wake_exc = gp.wake_exc, None
+            raise exc
+
+    def switch_out(self, gp: G, commit: Any) -> None:
+        """Switch to g0, which commits; returns on whichever M runs `gp` next."""
+        if gp.listed is None:
+            gp.listed = self.sched.gs
+            self.sched.gs[gp] = None
+        gp.since = self.now()
+        self.commit = commit
+        self.curg = None
+        self.g0.switch()
+
+    def goexit0(self, me: Any, gp: G) -> G | None:
+        """End the G and return to g0; the carrier waits for the next fresh G."""
+        self.end(gp)
+        self.curg = None
+        self.free.append(me)
+        self.g0.switch()
+        m = tls.m
+        return m.curg if m.curg is not None and m.curg.stack is me else None
+
+
+class GoschedCommit:
+    """Queues a yielding G once its stack has been left."""
+
+    __slots__ = ("gp", "mp")
+
+    def __init__(self, mp: MovableM, gp: G) -> None:
+        self.mp = mp
+        self.gp = gp
+
+    def release(self) -> None:
+        from .mlife import wakep
+        from .runq import put_global_locked
+
+        mp, gp = self.mp, self.gp
+        sched = mp.sched
+        pp = mp.p
+        assert pp is not None
+        with sched.lock:
+            gp.ticket = pp.ticket
+            pp.ticket += 1
+            put_global_locked(sched, (gp,))
+        if pp.wake_hint:
+            wakep(sched)
+
+
+class GoyieldCommit(GoschedCommit):
+    """The same for the local tail."""
+
+    __slots__ = ()
+
+    def release(self) -> None:
+        assert self.mp.p is not None
+        put(self.mp, self.mp.p, self.gp)

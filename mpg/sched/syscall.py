@@ -1,0 +1,175 @@
+"""Calls that block: handed off in place, or moved to a spare M (Go: entersyscall, exitsyscall, retake).
+
+`blocking` is Go's way: G and M block together, the P stays attached, and sysmon takes it under `M.lock` if
+there is work (`sysmon.retake`). Coming back, the G keeps the P, or takes an idle one, or queues at the global
+tail of its M, which then waits for a P.
+
+`to_thread` reaches the same invariant from the other side, because greenlets are nailed to their thread: the
+call moves to a spare M without a P, while G, P and the other G's of this M stay where they are.
+
+Protocol of an offloaded call: the spare M and whoever aborts the wait both take `Offload.lock` to claim it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from ..current import new_lock, tls
+from ..status import GRUNNABLE, GRUNNING, GSYSCALL, OFFLOADED
+from .idle import pidleget_locked
+from .mlife import acquirep, post
+from .proc import checkpoint
+from .runq import put_global_started
+
+if TYPE_CHECKING:
+    from .structs import G, M
+
+__all__ = ["Offload", "blocking", "to_thread"]
+
+A = ParamSpec("A")
+T = TypeVar("T")
+
+
+class blocking:  # noqa: N801 - used as a statement, like contextlib's own
+    """`with mpg.blocking():` declares that the code inside may block its thread.
+
+    The P may be taken away meanwhile and run fresh G's elsewhere. Started G's of the same thread wait. For calls
+    that are bound to their thread; for others `to_thread` is better. mpg operations inside raise RuntimeError.
+    On an ordinary thread it does nothing.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        mp = tls.m
+        if mp.curg is None:
+            return
+        if mp.attn:
+            checkpoint(mp)
+            mp = tls.m
+        entersyscall(mp)
+
+    def __exit__(self, *exc: object) -> None:
+        mp = tls.m
+        if mp.curg is not None:
+            exitsyscall(mp)
+
+
+def entersyscall(mp: M) -> None:
+    """Running to syscall; the P stays (Go: reentersyscall)."""
+    gp = mp.curg
+    assert gp is not None
+    with mp.lock:
+        gp.atomicstatus = GSYSCALL
+        mp.insyscall = True
+        mp.attn = True
+
+
+def exitsyscall(mp: Any) -> None:
+    """Syscall to running, with the same P, another, or after waiting for one (Go: exitsyscall)."""
+    gp = mp.curg
+    with mp.lock:
+        mp.insyscall = False
+        gp.atomicstatus = GRUNNING
+        pp = mp.p
+    if pp is not None:
+        pp.syscalltick += 1
+        return
+    with mp.sched.lock:
+        pp = pidleget_locked(mp.sched)
+    if pp is not None:
+        acquirep(mp, pp)
+        pp.syscalltick += 1
+        return
+    mp.gosched(gp)
+
+
+class Offload:
+    """One call that a spare M makes for a G. Also the wait of that G."""
+
+    __slots__ = ("args", "c", "claimed", "context", "exc", "fn", "g", "kwargs", "lock", "mp", "result", "running")
+
+    def __init__(self, mp: M, gp: G, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        self.mp = mp
+        self.g = gp
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.context = gp.context
+        self.lock = new_lock()
+        self.claimed = False
+        self.running = True
+        self.result: Any = None
+        self.exc: BaseException | None = None
+        self.c = None
+
+    def release(self) -> None:
+        """What gopark calls when the G may be made ready again: hand the call over."""
+        self.g.atomicstatus = GSYSCALL
+        sched = self.mp.sched
+        with sched.lock:
+            sched.nsyscall += 1
+        sched.port.offload(sched, self)
+
+    def __call__(self) -> None:
+        """On the spare M."""
+        try:
+            self.result = self.context.copy().run(self.fn, *self.args, **self.kwargs)
+        except BaseException as exc:
+            self.exc = exc
+        self.running = False
+        self.finish()
+
+    def finish(self) -> None:
+        """Claim the wait and send the G home."""
+        with self.lock:
+            claimed, self.claimed = self.claimed, True
+        if not claimed:
+            post(self.mp, self.arrive)
+        sched = self.mp.sched
+        with sched.lock:
+            sched.nsyscall -= 1
+
+    def arrive(self, mp: M) -> None:
+        """Back on its own M: to the global tail, as after a syscall without a P."""
+        self.g.atomicstatus = GRUNNABLE
+        put_global_started(mp, self.g)
+
+    def cancel(self, gp: Any) -> bool:
+        """Give the call up; it goes on by itself and its result is dropped."""
+        with self.lock:
+            claimed, self.claimed = self.claimed, True
+        return not claimed
+
+    def __repr__(self) -> str:
+        return f"{getattr(self.fn, '__qualname__', self.fn)!s} for {self.g!r}"
+
+
+def to_thread(fn: Callable[A, T], /, *args: A.args, **kwargs: A.kwargs) -> T:
+    """Run a blocking call on a spare thread and wait for it, while this M's other G's go on.
+
+    Returns what `fn` returns and raises what it raises. The call sees a copy of the caller's context. If the
+    wait is ended (the end of the run, Ctrl-C) the call itself goes on in its thread, which is a daemon.
+
+    Raises:
+        RuntimeError: called outside `mpg.run`.
+    """
+    mp = tls.m
+    gp = mp.curg
+    if gp is None:
+        raise RuntimeError("mpg.to_thread needs a run: call it inside mpg.run(main)")
+    if not callable(fn):
+        raise TypeError(f"to_thread needs a callable, not {type(fn).__name__}")
+    if mp.attn:
+        checkpoint(mp)
+        mp = tls.m
+    call = gp.waiting = Offload(mp, gp, fn, args, kwargs)
+    mp.gopark(gp, call, OFFLOADED)
+    gp.waiting = None
+    if call.exc is not None:
+        try:
+            raise call.exc
+        finally:
+            del call
+    return call.result  # type: ignore[no-any-return]

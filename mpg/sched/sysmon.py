@@ -1,0 +1,238 @@
+"""sysmon: the one thread that needs no P, and takes them from those who sit on theirs (Go: sysmon, retake).
+
+Each pass looks at every P and acts on what has not changed since the pass before:
+
+| what it sees                                                    | what it does                              |
+|-----------------------------------------------------------------|-------------------------------------------|
+| one slice for 10 ms                                             | preempt flag, doorbell                    |
+| the same, and an M waits for a P                                | that P is to be given up                  |
+| an M has not asked its poller for 10 ms                         | doorbell: ask it                          |
+| a G in `blocking`, twice, and work for the P                    | retake: another M gets the P              |
+| a P that has not moved, with fresh G's or an accept loop behind it | help: an idle P's M, else one relief P |
+| the same for `stall_report_ns`                                  | names the culprit through `logging`       |
+| an idle P with a timer overdue                                  | an M for it                               |
+| all P's idle for long                                           | deep sleep                                |
+
+An undeclared stall never loses its P: its M may wake at any moment and touch it on the unsynchronised hot
+path. So the stuck P's fresh G's are stolen instead, by a helper.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..errors import Goexit
+from ..status import PIDLE, PRUNNING
+from .deadlock import checkdead_locked, is_stuck_locked
+from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
+from .mlife import handoffp, post, ring_bell, startm
+from .park import sleep
+from .policy import DEEP_SLEEP_NS, MAX_SPARES, POLL_NS, SLICE_NS, SYSMON_MIN_NS, sysmon_delay
+from .proc import interrupt
+from .runq import put_global_locked
+from .structs import P
+
+if TYPE_CHECKING:
+    from .structs import G, M, Sched
+
+__all__ = ["retake", "sysmon"]
+
+log = logging.getLogger("mpg")
+
+RECHECK_NS = 100_000_000  # while only a thread of somebody else keeps a deadlock from being certain
+
+
+def sysmon(mp: M) -> None:
+    """The loop. `mp` is sysmon's own M, which never holds a P."""
+    sched = mp.sched
+    idle = 0
+    delay = SYSMON_MIN_NS
+    moves = -1
+    quiet_since = mp.now()
+    trace_at = mp.now() + sched.schedtrace_ns
+    while True:
+        delay = sysmon_delay(idle, delay)
+        now = mp.now()
+        sleep(mp, now + delay)
+        if sched.stopping:
+            return
+        now = mp.now()
+        if sched.npidle == len(sched.allp):
+            total = sum(pp.schedtick + pp.nexttick for pp in sched.allp)
+            if total != moves:
+                moves, quiet_since = total, now
+            if now - quiet_since >= sched.caps.deep_sleep_after_ns and not sched.schedtrace_ns:
+                if deep_sleep(mp, now):
+                    idle, delay = 0, SYSMON_MIN_NS
+                if sched.stopping:
+                    return
+                now = mp.now()
+            else:
+                with sched.lock:
+                    checkdead_locked(sched)
+        idle = 0 if retake(sched, now) else idle + 1
+        if sched.schedtrace_ns and now >= trace_at:
+            trace_at = now + sched.schedtrace_ns
+            sched.schedtrace(now)
+
+
+def deep_sleep(mp: M, now: int) -> bool:
+    """Everything is idle: sleep until the next timer, or until somebody runs. True if woken early."""
+    sched = mp.sched
+    with sched.lock:
+        if sched.npidle != len(sched.allp) or sched.stopping:
+            return False
+        first = min((pp.when for pp in sched.allp if pp.when), default=0)
+        if first and first <= now:
+            return False
+        checkdead_locked(sched)
+        until = now + (RECHECK_NS if is_stuck_locked(sched) else DEEP_SLEEP_NS)
+        if first:
+            until = min(until, first)
+        sched.sysmonwait = True
+    sleep(mp, until)
+    sched.sysmonwait = False
+    return mp.now() < until
+
+
+def retake(sched: Sched, now: int) -> int:
+    """One pass over the P's. Returns how many P's it took from M's in `blocking`."""
+    taken = 0
+    for pp in sched.allp:
+        mp = pp.m
+        if pp.status == PIDLE:
+            if pp.when and pp.when + POLL_NS <= now:
+                run_idle(sched, pp)
+            continue
+        if pp.status != PRUNNING or mp is None:
+            continue
+        tick = pp.schedtick
+        overdue = False
+        if pp.seen_tick != tick:
+            pp.seen_tick = tick
+            pp.seen_when = now
+        elif pp.seen_when + SLICE_NS <= now:
+            overdue = True
+            pp.preempt = True
+            if sched.pwait:
+                pp.leave = True
+            ring_bell(mp)
+        if mp.iowait and mp.polled + POLL_NS <= now:
+            mp.poll_due = True
+            ring_bell(mp)
+        if mp.insyscall:
+            if retake_syscall(sched, mp, pp, now, overdue):
+                taken += 1
+        else:
+            look_for_stall(sched, mp, pp, now)
+    return taken
+
+
+def run_idle(sched: Sched, pp: P) -> None:
+    """An idle P's timer is overdue: the M that should have watched it is busy with another P."""
+    with sched.lock:
+        if not pidletake_locked(sched, pp):
+            return
+    startm(sched, pp, False)
+
+
+def retake_syscall(sched: Sched, mp: M, pp: P, now: int, overdue: bool) -> bool:
+    """Take the P of an M whose G is in `blocking`, by Go's rule of two looks."""
+    if not overdue and pp.seen_syscalltick != pp.syscalltick:
+        pp.seen_syscalltick = pp.syscalltick
+        pp.seen_syscallwhen = now
+        return False
+    if pp.runqempty() and sched.nmspinning + sched.npidle > 0 and pp.seen_syscallwhen + SLICE_NS > now:
+        return False
+    with mp.lock:  # pairs with exitsyscall
+        if not mp.insyscall or mp.p is not pp:
+            return False
+        mp.p = None
+        mp.ticket = max(mp.ticket, pp.ticket)
+        pp.m = None
+    pp.syscalltick += 1
+    sched.stranded_events += len(mp.lq) + len(mp.gq) + (mp.next is not None)
+    handoffp(sched, pp)
+    return True
+
+
+def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
+    """Has this P moved since the last look? If not, help those behind it, and say who is to blame."""
+    moves = pp.schedtick + pp.nexttick
+    gp = mp.curg
+    if moves != pp.seen_moves or gp is None:
+        pp.seen_moves = moves
+        pp.stuck_since = now
+        if pp.helpers or pp.relief is not None:
+            end_help(pp)
+        if pp.reported:
+            pp.reported = False
+        return
+    stuck = now - pp.stuck_since
+    if stuck < SLICE_NS:
+        return
+    if not pp.runqempty() or sched.globq or (sched.on_help and not pp.helpers):
+        help_out(sched, pp)
+    if not pp.reported and sched.stall_report_ns and stuck >= sched.stall_report_ns:
+        pp.reported = True
+        sched.stranded_events += len(mp.gs) - (gp.listed is not None)
+        report(sched, mp, gp, pp, stuck)
+
+
+def help_out(sched: Sched, pp: P) -> None:
+    """Start an M for what waits behind a stuck P: on an idle P, else on one relief P."""
+    with sched.lock:
+        if sched.nmspinning or sched.stopping:
+            return
+        idle = pidleget_locked(sched)
+        if idle is None and pp.relief is None and len(sched.allp) < sched.gomaxprocs + MAX_SPARES:
+            idle = pp.relief = P(sched, max(p.id for p in sched.allp) + 1)
+            idle.relief_for = pp
+            sched.nrelief += 1
+            set_allp_locked(sched, [*sched.allp, idle])
+        if idle is None:
+            return
+        if not pp.helpers:
+            pp.helpers = [gp for gp in (make() for make in sched.on_help) if gp is not None]
+            put_global_locked(sched, pp.helpers)
+        sched.nmspinning += 1
+        publish_locked(sched)
+    startm(sched, idle, True)
+
+
+def end_help(pp: P) -> None:
+    """The stuck P moves again: its relief P and what `on_help` started are to end."""
+    relief = pp.relief
+    if relief is not None:
+        relief.leave = True
+        if relief.m is not None:
+            ring_bell(relief.m)
+    helpers, pp.helpers = pp.helpers, []
+    for gp in helpers:
+        if gp.home is not None:
+            post(gp.home, EndHelper(gp))
+        else:
+            gp.pending = Goexit()
+
+
+class EndHelper:
+    """A letter to the M of a helping G: end it."""
+
+    __slots__ = ("gp",)
+
+    def __init__(self, gp: G) -> None:
+        self.gp = gp
+
+    def __call__(self, mp: M) -> None:
+        interrupt(mp, self.gp, Goexit())
+
+
+def report(sched: Sched, mp: M, gp: G, pp: P, stuck: int) -> None:
+    """Name the culprit. On a spare M: a logging handler may wait for a lock that the stuck G holds."""
+    text = (
+        f"goroutine {gp.id} ({gp.name}) has kept P {pp.id} for {stuck / 1e6:.0f} ms without an mpg operation; "
+        f"{len(mp.gs)} started G's of its thread wait. Use mpg.to_thread for blocking calls. It is at:\n"
+        f"{sched.port.where(mp)}"
+    )
+    sched.port.offload(sched, lambda: log.warning("%s", text))

@@ -1,0 +1,73 @@
+"""The worlds that the conformance suite runs in, and how a test waits for a state without sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import mpg
+
+T = TypeVar("T")
+
+#: No test waits longer than this, in real time, for a state that must come.
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class World:
+    """One kind of world with a number of P's: where a test's `main` is run."""
+
+    kind: str
+    procs: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}-{self.procs}"
+
+    @property
+    def virtual(self) -> bool:
+        """True where time is virtual, so that times can be compared exactly."""
+        return self.kind != "host"
+
+    def run(self, main: Callable[..., T], *args: Any) -> T:
+        """Run `main(*args)` as the main G of this world; its value, or its exception."""
+        if self.kind == "host":
+            return mpg.run(main, *args, procs=self.procs)
+        like = self.kind.removeprefix("sim-")
+        return mpg.simulate(main, *args, procs=self.procs, seed=0, like=like).value
+
+
+KINDS = ("host", "sim-go", "sim-host")
+WORLDS = [World(kind, procs) for kind in KINDS for procs in (1, 4)]
+HOSTS = [world for world in WORLDS if world.kind == "host"]
+ONE_P = [world for world in WORLDS if world.procs == 1]
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Yield to the other G's until `condition` holds."""
+    deadline = 0.0
+    while not condition():
+        if not deadline:
+            deadline = time.monotonic() + PATIENCE
+        elif time.monotonic() > deadline:
+            raise AssertionError(f"waited {PATIENCE} s in vain")
+        mpg.gosched()
+
+
+def is_parked(g: mpg.G, reason: str | None = None) -> bool:
+    """True while `g` waits, for `reason` if one is given."""
+    return g.status == "waiting" and (reason is None or g.waitreason == reason)
+
+
+def park(fn: Callable[..., object], *args: Any, reason: str | None = None) -> mpg.G:
+    """Start `fn(*args)` and come back when it has parked."""
+    g = mpg.go(fn, *args)
+    until(lambda: is_parked(g, reason))
+    return g
+
+
+def join_all(gs: list[mpg.G]) -> None:
+    """Wait until all these G's have ended."""
+    for g in gs:
+        g.join()
