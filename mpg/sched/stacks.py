@@ -23,6 +23,7 @@ from ..errors import Goexit, Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
 from .finish import g_ended
 from .join import wake_joiners
+from .mlife import post
 from .policy import FREE_CARRIERS
 from .runq import pick, put, put_global_started
 from .structs import M
@@ -56,6 +57,12 @@ def carrier(me: Any, mp: Any) -> None:
 
 class BaseM(M):
     """What M's of both kinds share."""
+
+    __slots__ = ()
+
+    def post(self, gp: G) -> None:
+        """Another M has made one of this M's G's ready."""
+        post(self, gp)
 
     def end(self, gp: G) -> None:
         """Running to dead (Go: gdestroy)."""
@@ -115,6 +122,8 @@ def time_out(mp: Any, arg: Any, when: int) -> None:
 
 class PinnedM(BaseM):
     """An M whose G's never leave it once started."""
+
+    __slots__ = ()
 
     def gopark(self, gp: G, lock: Any, reason: str) -> None:
         """Park the current G until somebody claims `gp.waiting` and calls `ready` (Go: gopark).
@@ -213,6 +222,8 @@ class PinnedM(BaseM):
 
 class MovableM(BaseM):
     """An M that any stack may come to."""
+
+    __slots__ = ()
 
     def gopark(self, gp: G, lock: Any, reason: str) -> None:
         """As PinnedM.gopark, but `lock.release()` happens on g0 (Go: gopark, park_m)."""

@@ -155,6 +155,51 @@ class G:
 class M:
     """An OS thread of the scheduler, or a virtual one. `proc.py` adds the behaviour for each kind of stack."""
 
+    __slots__ = (
+        "abandoned",
+        "asleep",
+        "attn",
+        "commit",
+        "created",
+        "curg",
+        "ended",
+        "exited",
+        "free",
+        "g0",
+        "goid",
+        "goid_end",
+        "gq",
+        "gs",
+        "id",
+        "idle",
+        "inbox",
+        "insyscall",
+        "iowait",
+        "lock",
+        "lockedg",
+        "locks",
+        "lq",
+        "next",
+        "nextg",
+        "nextp",
+        "note",
+        "now",
+        "p",
+        "pendings",
+        "poll_due",
+        "polled",
+        "poller",
+        "rng",
+        "run_id",
+        "sched",
+        "sigint",
+        "spinning",
+        "thread",
+        "ticket",
+        "wants_p",
+        "world",
+    )
+
     def __init__(self, sched: Sched, mid: int) -> None:
         port = sched.port
         # Set at birth.
@@ -212,6 +257,36 @@ class M:
 class P:
     """The right to run G's, and a queue of fresh ones."""
 
+    __slots__ = (
+        "global_hint",
+        "helpers",
+        "id",
+        "leave",
+        "m",
+        "nexttick",
+        "preempt",
+        "relief",
+        "relief_for",
+        "reported",
+        "ring",
+        "rung_at",
+        "runnext",
+        "schedtick",
+        "seen_moves",
+        "seen_syscalltick",
+        "seen_syscallwhen",
+        "seen_tick",
+        "seen_when",
+        "stalled_g",
+        "status",
+        "stuck_since",
+        "syscalltick",
+        "ticket",
+        "timers",
+        "wake_hint",
+        "when",
+    )
+
     def __init__(self, sched: Sched, pid: int) -> None:
         from .timers import Timers
 
@@ -244,6 +319,7 @@ class P:
         self.seen_syscallwhen = 0
         self.seen_moves = -1
         self.stuck_since = 0
+        self.rung_at = -1  # where it stood when a helper was first considered
         self.reported = False
         self.stalled_g: G | None = None
         self.helpers: list[G] = []  # what on_help started because this P is stuck

@@ -172,6 +172,9 @@ def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
     stuck = now - pp.stuck_since
     if stuck < SLICE_NS:
         return
+    if pp.rung_at != moves:  # it is overdue and has just been told; an M that makes mpg operations will yield
+        pp.rung_at = moves
+        return
     if not pp.runqempty() or sched.globq or (sched.on_help and not pp.helpers):
         help_out(sched, pp)
     if not pp.reported and sched.stall_report_ns and stuck >= sched.stall_report_ns:

@@ -255,7 +255,7 @@ def test_two_busy_channels_are_both_served(world: World) -> None:
                 while select(send_case(ch, 1), recv_case(done)).index == 0:
                     pass
 
-            mpg.go(feed)
+            park(feed)
         counts = Counter(select(recv_case(a), recv_case(b)).index for _ in range(600))
         done.close()
         return counts
