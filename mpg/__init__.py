@@ -15,7 +15,7 @@ sync, timers and a TCP server; the same scheduler also runs in virtual time, as 
 
 from __future__ import annotations
 
-from . import sync
+from . import net, sync
 from .chan import Chan, Selected
 from .errors import (
     ChanClosed,
@@ -74,6 +74,7 @@ __all__ = [
     "gomaxprocs",
     "gosched",
     "lock_os_thread",
+    "net",
     "now",
     "num_goroutine",
     "recv_case",

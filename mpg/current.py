@@ -36,7 +36,7 @@ runs: dict[int, Sched] = {}
 class PlainG:
     """Stands for an ordinary thread in wait lists. `ready` releases its note instead of queueing it."""
 
-    __slots__ = ("atomicstatus", "home", "id", "name", "note", "sg", "timed_out", "waiting", "waitreason", "wake_exc")
+    __slots__ = ("atomicstatus", "home", "id", "name", "note", "sg", "waiting", "waitreason", "wake_exc")
 
     def __init__(self) -> None:
         self.id = 0
@@ -48,7 +48,6 @@ class PlainG:
         self.waitreason = ""
         self.waiting: Any = None
         self.wake_exc: BaseException | None = None
-        self.timed_out = False
         self.sg: Any = None
 
 

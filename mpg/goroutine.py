@@ -95,7 +95,7 @@ def num_goroutine() -> int:
     if sched is None:
         return 0
     allm = list(sched.allm)
-    return sum(mp.created for mp in allm) - sum(mp.ended for mp in allm)
+    return sched.nhelpers + sum(mp.created for mp in allm) - sum(mp.ended for mp in allm)  # type: ignore[no-any-return]
 
 
 def gomaxprocs(n: int = 0) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from .sched.netpoll import PollDesc
     from .sched.structs import M, Sched
 
 __all__ = ["Capabilities", "Lock", "Port", "Rng", "Stack"]
@@ -89,6 +90,7 @@ class Port(Protocol):
 
     world: int
     caps: Capabilities
+    StackExit: type[BaseException]  # thrown into a stack, it ends it quietly
 
     def now(self) -> int:
         """The current time; never goes back."""
@@ -123,14 +125,23 @@ class Port(Protocol):
     def usleep(self, mp: M, ns: int) -> None:
         """Block `mp`, which is the caller, for `ns`; not wakeable."""
 
+    def arm(self, mp: M, pd: PollDesc, write: bool) -> None:
+        """Have the poller of `mp`, which is the caller, watch a descriptor. Raises OSError."""
+
     def netpoll(self, mp: M) -> bool:
         """Make the G's ready whose I/O is. Does not block. True if there were any."""
 
-    def offload(self, sched: Sched, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[], None]) -> None:
         """Run `call` on a spare M, which has no P; FIFO once all spare M's are busy."""
+
+    def watch_term(self, sched: Sched, on: bool) -> None:
+        """Route SIGTERM to `sched.on_term`, or stop doing so."""
 
     def foreign_threads(self) -> bool:
         """True if a thread that is not mpg's has been started since the run began and is alive."""
+
+    def close(self, mp: M) -> None:
+        """`mp` has ended: free what the port keeps for it."""
 
     def where(self, mp: M) -> str:
         """The Python stack that `mp` executes at this moment, as text; empty if unknown."""

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import sys
 import warnings
 from collections.abc import Callable
-from contextvars import copy_context
 from time import monotonic
 from typing import Any, TypeVar
 
-from greenlet import GreenletExit
-
 from .current import PLAIN, runs, tls
-from .errors import RuntimeBug
+from .debug.schedtrace import schedtrace as sched_line
+from .host import fork
 from .host.port import HostPort, gil_enabled
 from .host.procs import default_procs
-from .host.signals import Interrupts
+from .host.signals import Signals
 from .port import Capabilities
-from .sched.finish import end_carriers, stop, unwind
-from .sched.mlife import acquirep, new_m_locked, put_p
-from .sched.proc import new_goid, schedule
+from .sched.boot import boot, end_m, outcome, start_sysmon
+from .sched.finish import stop
+from .sched.proc import schedule
 from .sched.runq import drop_fresh
-from .sched.stacks import MovableM, PinnedM
-from .sched.structs import G, M, P, Sched
-from .sched.sysmon import sysmon
-from .debug.schedtrace import schedtrace
+from .sched.structs import M, Sched
 
 T = TypeVar("T")
 
-__all__ = ["boot", "run"]
-
-_run_ids = itertools.count(1)
+__all__ = ["run"]
 
 
 def run(
@@ -79,18 +70,20 @@ def run(
     sched.detect_deadlock = deadlock
     sched.stall_report_ns = int((stall_report or 0) * 1e9)
     sched.schedtrace_ns = int((schedtrace or 0) * 1e9)
+    sched.schedtrace = lambda now: print(sched_line(sched, now), file=sys.stderr, flush=True)
     runs[sched.run_id] = sched
+    fork.register()
     port.adopt(m0)
     start_sysmon(sched)
     hard: BaseException | None = None
     try:
-        with Interrupts(sched):
+        with Signals(sched) as port.signals:
             try:
                 schedule(m0)
-            except KeyboardInterrupt as exc:  # the second Ctrl-C, wherever it struck
+            except (KeyboardInterrupt, SystemExit) as exc:  # a second signal, wherever it struck
                 hard = exc
                 stop(sched, exc)
-            finish(sched, m0, 0.0 if hard else shutdown_timeout)
+            finish(sched, m0, 0.0 if sched.hard else shutdown_timeout)
     finally:
         tls.m = PLAIN
         runs.pop(sched.run_id, None)
@@ -99,75 +92,8 @@ def run(
     return outcome(sched)
 
 
-def boot(port: Any, procs: int, main: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Sched, M]:
-    """Build a Sched with its P's, M0 and main G, ready for `schedule(m0)` (Go: schedinit, newproc of main)."""
-    sched = Sched(port, procs, run_id=next(_run_ids))
-    sched.new_m_object = MovableM if port.caps.stacks_move else PinnedM
-    sched.m_main = m_main
-    sched.schedtrace = schedtrace_of(sched)
-    sched.started = port.now()
-    from .sched.idle import set_allp_locked
-
-    set_allp_locked(sched, [P(sched, i) for i in range(procs)])
-    m0 = sched.m0 = new_m_locked(sched)
-    for pp in reversed(sched.allp[1:]):
-        put_p(sched, pp)
-    acquirep(m0, sched.allp[0])
-    gp = sched.main = G(new_goid(m0), main, args, None, copy_context(), None, 0)
-    gp.name = getattr(main, "__qualname__", type(main).__qualname__)
-    m0.created = 1
-    sched.allp[0].schedtick = 1  # main began a slice
-    m0.nextg = gp
-    return sched, m0
-
-
-def schedtrace_of(sched: Sched) -> Callable[[int], None]:
-    def line(now: int) -> None:
-        print(schedtrace(sched, now), file=sys.stderr, flush=True)
-
-    return line
-
-
-def m_main(mp: M) -> None:
-    """The life of an M other than M0 (Go: mstart1)."""
-    try:
-        if mp.nextp is not None:
-            pp, mp.nextp = mp.nextp, None
-            acquirep(mp, pp)
-        schedule(mp)
-        end_m(mp)
-    except GreenletExit:
-        pass
-    except BaseException as exc:
-        stop(mp.sched, exc if isinstance(exc, KeyboardInterrupt) else bug(mp, exc))
-        raise
-    finally:
-        mp.exited = True
-        tls.m = PLAIN
-
-
-def bug(mp: M, exc: BaseException) -> RuntimeBug:
-    err = RuntimeBug(f"the scheduler failed on M {mp.id}: {exc!r}")
-    err.__cause__ = exc
-    return err
-
-
-def end_m(mp: M) -> None:
-    """Unwind the G's of an M and let its carriers end."""
-    unwind(mp, mp.gs)
-    if mp is mp.sched.m0:
-        unwind(mp, mp.sched.gs)
-    end_carriers(mp, GreenletExit)
-    mp.sched.port.close(mp)  # type: ignore[attr-defined]
-
-
-def start_sysmon(sched: Sched) -> None:
-    mp = sched.sysmon = PinnedM(sched, -1)
-    sched.port.start_m(mp, sysmon)
-
-
 def finish(sched: Sched, m0: M, timeout: float) -> None:
-    """Unwind M0, wait for the others, name what will not end."""
+    """Unwind the G's of M0, wait for the others, name what will not end."""
     port = sched.port
     assert isinstance(port, HostPort)
     deadline = monotonic() + timeout
@@ -198,22 +124,6 @@ def finish(sched: Sched, m0: M, timeout: float) -> None:
         )
 
 
-def outcome(sched: Sched) -> Any:
-    """Main's value, or the failure with a note that names its G."""
-    exc = sched.failure
-    main = sched.main
-    assert main is not None
-    if exc is None:
-        return main.result
-    gp = sched.failed_g
-    if gp is not None and gp is not main:
-        exc.add_note(f"in goroutine {gp.id} ({gp.name}), created at {gp.created}")
-    try:
-        raise exc
-    finally:
-        del exc
-
-
 def check_build() -> None:
     """Warn about free-threaded builds older than those on which greenlets are safe (greenlet 3.5.6, 3.14.4)."""
     if gil_enabled():
@@ -228,14 +138,3 @@ def check_build() -> None:
             RuntimeWarning,
             stacklevel=3,
         )
-
-
-def _after_fork() -> None:
-    """The child has one thread and no runtime until it calls `run` again."""
-    tls.m = PLAIN
-    tls.g = None
-    runs.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

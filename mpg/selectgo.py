@@ -20,6 +20,7 @@ from .errors import ChanPanic
 from .locks import acquire_slow
 from .sched.proc import checkpoint, ready
 from .sched.waitq import Sudog
+from .seconds import to_ns
 from .status import CHAN_RECEIVE, CHAN_SEND, SELECT, SELECT_NO_CASES
 
 __all__ = ["Case", "recv_case", "select", "send_case"]
@@ -118,7 +119,7 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
         shuffle(live, mp)
     chans = lock_order(live)
     timers = [ch.timer for ch in chans if ch.timer is not None]
-    deadline = 0 if timeout is None else mp.now() + int(timeout * 1e9)
+    deadline = 0 if timeout is None else max(1, mp.now() + to_ns(timeout, "timeout"))
     locks = AllLocks(chans)
     while True:
         ns = -1

@@ -16,6 +16,7 @@ from typing import Any
 
 from .chan import Chan
 from .current import tls
+from .seconds import to_ns
 from .sched.proc import checkpoint, new_goid, newproc, ready
 from .sched.structs import G
 from .sched.timers import RTimer, add_timer, stop_timer
@@ -27,14 +28,6 @@ __all__ = ["FuncTimer", "Ticker", "Timer", "after", "after_func", "now", "sleep"
 def now() -> float:
     """Seconds on the clock of this world; never goes back. In a simulation the virtual time."""
     return tls.m.now() / 1e9  # type: ignore[no-any-return]
-
-
-def to_ns(seconds: float) -> int:
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-        raise TypeError(f"a time in seconds is a number, not {type(seconds).__name__}")
-    if seconds != seconds:
-        raise ValueError("a time in seconds is not NaN")
-    return int(min(seconds, 9e9) * 1e9)
 
 
 class SleepTimer(RTimer):
@@ -185,10 +178,11 @@ class FuncTimer:
 
     def reset(self, seconds: float) -> bool:
         """Start again from now. True if it had been running."""
+        ns = max(0, to_ns(seconds))
+        mp = current_m("FuncTimer.reset")
         active = stop_timer(self._timer)
         self._timer = RTimer(start_func, self)
-        mp = current_m("Timer.reset")
-        add_timer(mp, self._timer, mp.now() + max(0, to_ns(seconds)))
+        add_timer(mp, self._timer, mp.now() + ns)
         return active
 
 

@@ -106,8 +106,8 @@ class SelectorsPoller:
         self.pds: dict[int, PollDesc] = {}
 
     def interest(self, pd: PollDesc) -> int:
-        return (selectors.EVENT_READ if pd.r.g is not None else 0) | (
-            selectors.EVENT_WRITE if pd.w.g is not None else 0
+        return (selectors.EVENT_READ if pd.r.cell else 0) | (
+            selectors.EVENT_WRITE if pd.w.cell else 0
         )
 
     def arm(self, pd: PollDesc, write: bool) -> None:

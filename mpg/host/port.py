@@ -21,11 +21,13 @@ from contextvars import Context
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import HOST_WORLD, tls
+from ..sched.mlife import post
 from ..port import HOST, HOST_GIL, Capabilities, Lock, Rng, Stack
 from .poller import EpollPoller, SelectorsPoller, default_poller
+from .signals import Signals
 from .spare import SpareMs
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class HostPort:
     """`mpg.port.Port` for the real world."""
 
     world = HOST_WORLD
+    StackExit = GreenletExit
 
     def __init__(self, caps: Capabilities | None = None, poller: str | None = None) -> None:
         self.caps = caps or (HOST_GIL if gil_enabled() else HOST)
@@ -54,6 +57,7 @@ class HostPort:
         self.new_poller: Any = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}[poller]
         self.spares = SpareMs("spare")
         self.dns = SpareMs("dns", limit=32)
+        self.signals: Signals | None = None
         self.idents: set[int] = set()
         self.before = weakref.WeakSet(threading.enumerate())
 
@@ -113,8 +117,17 @@ class HostPort:
             mp.poller = self.new_poller()
         mp.poller.arm(pd, write)
 
-    def offload(self, sched: Sched, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[], None]) -> None:
         self.spares.submit(call)
+
+    def watch_term(self, sched: Sched, on: bool) -> None:
+        if self.signals is None or sched.m0 is None:
+            return
+        watch = self.signals.watch_term
+        if threading.current_thread() is sched.m0.thread:
+            watch(on)
+        else:
+            post(sched.m0, lambda mp: watch(on))
 
     def foreign_threads(self) -> bool:
         return any(

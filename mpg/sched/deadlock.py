@@ -44,7 +44,7 @@ def is_stuck_locked(sched: Sched) -> bool:
     if sched.nsyscall or sched.globq:
         return False
     for mp in sched.allm:
-        if not mp.idle or mp.inbox or mp.nextp is not None or mp.iowait or mp.sigint:
+        if not mp.idle or mp.inbox or mp.nextp is not None or mp.iowait or mp.sigint or mp.sigterm:
             return False
     return not any(pp.when or not pp.runqempty() for pp in sched.allp)
 

@@ -27,6 +27,8 @@ def g_ended(sched: Sched, gp: G) -> None:
     """Main has ended, or a G has failed: the first of these ends the run."""
     if gp is sched.main and gp.result is Goexit:
         return
+    if sched.ended is not None:
+        sched.ended(gp)
     with sched.lock:
         stop_locked(sched, gp.exc, gp)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..current import new_lock, tls
+from ..seconds import to_ns
 from ..status import GDEAD, JOIN
 from .waitq import Sudog, WaitQ
 
@@ -44,6 +45,7 @@ def join(gp: G, timeout: float | None) -> None:
         checkpoint(mp)
         mp = tls.m
     me: Any = mp.curg or mp.getg()
+    ns = -1 if timeout is None else max(0, to_ns(timeout, "timeout"))
     if me is gp:
         raise RuntimeError("a G cannot join itself")
     with _create:
@@ -54,13 +56,13 @@ def join(gp: G, timeout: float | None) -> None:
     if gp.atomicstatus == GDEAD:
         joiners.lock.release()
         return
-    if timeout is not None and timeout <= 0:
+    if not ns:
         joiners.lock.release()
         raise TimeoutError(f"{gp!r} has not ended")
     sg = me.waiting = Sudog(me)
     sg.c = joiners
     joiners.q.enqueue(sg)
-    if mp.gopark_timed(me, joiners.lock, JOIN, -1 if timeout is None else int(timeout * 1e9)):
+    if mp.gopark_timed(me, joiners.lock, JOIN, ns):
         raise TimeoutError(f"{gp!r} has not ended after {timeout} s")
 
 

@@ -62,14 +62,20 @@ def wake(mp: M) -> None:
         mp.sched.port.wakeup(mp)
 
 
-def post(mp: M, item: Any) -> None:
-    """Leave a ready G, or a call `item(mp)`, in the inbox of `mp`; wakes it only if it sleeps. Any thread."""
+def post(mp: M, item: Any) -> bool:
+    """Leave a ready G, or a call `item(mp)`, in the inbox of `mp`; wakes it only if it sleeps. Any thread.
+
+    False if that M has ended and will not look any more.
+    """
     with mp.lock:
+        if mp.exited:
+            return False
         mp.inbox.append(item)
         mp.attn = True
         asleep, mp.asleep = mp.asleep, False
     if asleep:
         mp.sched.port.wakeup(mp)
+    return True
 
 
 def ring_bell(mp: M) -> None:

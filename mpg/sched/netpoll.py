@@ -1,8 +1,7 @@
 """Poll descriptors: the platform-neutral half of the network poller (Go: netpoll.go).
 
-One descriptor per fd and M, touched only by that M: so it needs no lock, and another M that closes the
-connection or lets its deadline pass sends a letter (`mlife.post`). It is added to the M's poller at the first
-park, edge-triggered, and stays there until the fd is closed.
+One descriptor per fd and M. Only that M touches it, the cells of its waits excepted, which anybody may pop. It
+is added to the M's poller at the first park, edge-triggered, and stays there until the fd is closed.
 
 `rready` and `wready` are hints, true at first. Only the result of a system call is a fact:
 
@@ -11,13 +10,13 @@ park, edge-triggered, and stays there until the fd is closed.
 * after RDHUP, HUP or ERR (`hup`) a short read clears nothing, or the FIN that came with the data would be
   waited for for ever.
 
-A reused fd is harmless: the poller maps fds to descriptors, a closed descriptor is replaced at the next `arm`,
-and an event that comes too late sets a hint that EAGAIN corrects.
+An event cannot meet a reused fd: a batch of events is delivered before any G of this M runs again, a descriptor
+leaves the poller before its fd is closed, and an fd is closed only when every M has let go of it (`net/fd.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..status import GRUNNABLE, IO_WAIT
@@ -26,7 +25,7 @@ from .runq import put, put_global_started
 if TYPE_CHECKING:
     from .structs import G, M
 
-__all__ = ["IOWait", "PollDesc", "deliver", "wait_io"]
+__all__ = ["IOWait", "PollDesc", "claim_io", "deliver", "wait_io"]
 
 READ = 1
 WRITE = 2
@@ -36,7 +35,7 @@ HUP = 4
 class PollDesc:
     """What one M knows about one fd."""
 
-    __slots__ = ("armed", "closed", "fd", "hup", "mp", "r", "rready", "w", "wready")
+    __slots__ = ("armed", "fd", "hup", "mp", "r", "rready", "w", "wready")
 
     def __init__(self, mp: M, fd: int) -> None:
         self.mp = mp
@@ -45,41 +44,61 @@ class PollDesc:
         self.wready = True
         self.hup = False
         self.armed = False
-        self.closed = False
-        self.r = IOWait(self)
-        self.w = IOWait(self)
+        self.r = IOWait()
+        self.w = IOWait()
 
 
 class IOWait:
-    """One direction of a descriptor: at most one G waits in it."""
+    """One direction of a descriptor. `cell` holds the G that waits, if any; popping it is the claim."""
 
-    __slots__ = ("c", "g", "pd")
+    __slots__ = ("c", "cell")
 
-    def __init__(self, pd: PollDesc) -> None:
-        self.pd = pd
-        self.g: G | None = None
+    def __init__(self) -> None:
+        self.cell: list[G] = []
         self.c: Any = None
 
     def release(self) -> None:
-        """Nothing to unlock: events arrive on this M, after the switch."""
+        """Nothing to unlock: the cell was filled before, and its M readies nobody who still runs."""
 
     def cancel(self, gp: Any) -> bool:
-        """Withdraw the wait. Only the M of the descriptor may."""
-        if self.g is not gp:
+        """Withdraw the wait. Any M may."""
+        return claim_io(self) is not None
+
+
+def claim_io(wait: IOWait) -> G | None:
+    """The G that waits here, which the caller now has to make ready; or None."""
+    try:
+        return wait.cell.pop()
+    except IndexError:
+        return None
+
+
+def wait_io(mp: M, gp: G, pd: PollDesc, wait: IOWait, deadline: int, stale: Callable[[], bool]) -> bool:
+    """Park until the hint of this direction is set or somebody claims the wait (Go: netpollblock).
+
+    `stale` is asked after the wait has been published: True means that there is no reason to wait any more.
+    Returns False if the deadline (0: none) has passed.
+    """
+    ns = -1
+    if deadline:
+        ns = deadline - mp.now()
+        if ns <= 0:
             return False
-        self.g = None
-        self.pd.mp.iowait -= 1
+    if not pd.armed:
+        mp.sched.port.arm(mp, pd, wait is pd.w)  # type: ignore[attr-defined]
+    wait.cell.append(gp)
+    if stale() and claim_io(wait) is not None:
         return True
-
-
-def wait_io(mp: M, gp: G, wait: IOWait, write: bool) -> None:
-    """Park until the hint of this direction is set (Go: netpollblock)."""
-    pd = wait.pd
-    mp.sched.port.arm(mp, pd, write)  # type: ignore[attr-defined]
-    wait.g = gp
     gp.waiting = wait
     mp.iowait += 1
-    mp.gopark(gp, wait, IO_WAIT)  # type: ignore[attr-defined]
+    try:
+        if ns < 0:
+            mp.gopark(gp, wait, IO_WAIT)  # type: ignore[attr-defined]
+        else:
+            mp.gopark_timed(gp, wait, IO_WAIT, ns)  # type: ignore[attr-defined]
+    finally:
+        mp.iowait -= 1
+    return True
 
 
 def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) -> bool:
@@ -93,26 +112,24 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
             pd.hup = True
         if mask & (WRITE | HUP):
             pd.wready = True
-            if pd.w.g is not None:
-                woken = True
-                wake_io(mp, pd.w)
+            if pd.w.cell:
+                woken = wake_io(mp, pd.w) or woken
         if mask & (READ | HUP):
             pd.rready = True
-            if pd.r.g is not None:
-                woken = True
-                wake_io(mp, pd.r)
+            if pd.r.cell:
+                woken = wake_io(mp, pd.r) or woken
     return woken
 
 
-def wake_io(mp: M, wait: IOWait) -> None:
+def wake_io(mp: M, wait: IOWait) -> bool:
     """Waiting to runnable: to the local tail, or without a P to the global side (Go: injectglist)."""
-    gp = wait.g
-    assert gp is not None
-    wait.g = None
-    mp.iowait -= 1
+    gp = claim_io(wait)
+    if gp is None:
+        return False
     gp.atomicstatus = GRUNNABLE
     pp = mp.p
     if pp is None:
         put_global_started(mp, gp)
     else:
         put(mp, pp, gp)
+    return True

@@ -175,7 +175,7 @@ def shared_poller(mp: M) -> None:
 def sleep(mp: M, until: int) -> None:
     """Sleep unless something has come in; pairs with `mlife.post` and `mlife.wake`."""
     with mp.lock:
-        if mp.inbox or mp.nextp is not None or mp.sched.stopping or mp.sigint:
+        if mp.inbox or mp.nextp is not None or mp.sched.stopping or mp.sigint or mp.sigterm:
             return
         mp.asleep = True
     mp.sched.port.sleep(mp, until)

@@ -11,19 +11,22 @@ published later rings again. While the run is stopping it stays up.
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from ..current import note_foreign
 from ..errors import Unwind
-from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
-from .mlife import become_spinning_locked, put_p, releasep, resetspinning, wakep
+from ..status import GDEAD, GRUNNABLE, GRUNNING, GSYSCALL, GWAITING
+from .idle import pidleget_locked
+from .mlife import become_spinning_locked, put_p, releasep, resetspinning, startm, wakep
 from .park import give_up_p, without_p
 from .policy import GOID_BATCH, STEAL_ROUNDS, may_spin, steal_order
-from .runq import grab, pick, put_next, put_global_started, take_stolen
+from .runq import grab, pick, put_global_locked, put_global_started, put_next, take_stolen
+from .structs import G
 from .timers import check_timers
 
 if TYPE_CHECKING:
-    from .structs import G, M, P, Sched
+    from .structs import M, P, Sched
 
 __all__ = ["attend", "checkpoint", "execute", "find_runnable", "newproc", "ready", "schedule"]
 
@@ -146,6 +149,10 @@ def attend(mp: M) -> bool:
     if mp.sigint:
         mp.sigint = False
         interrupt_main(mp)
+    if mp.sigterm:
+        mp.sigterm = False
+        for drain in sched.on_term:
+            newproc(mp, G(new_goid(mp), drain, (), None, copy_context(), None, 0))
     if mp.pendings:
         mp.pendings = [gp for gp in mp.pendings if gp.pending is not None and gp.atomicstatus != GDEAD]
         if mp.pendings:
@@ -229,19 +236,35 @@ def ready(mp: Any, gp: Any) -> None:
     if home is mp:
         gp.atomicstatus = GRUNNABLE
         pp = mp.p
-        old = mp.next
-        if old is None and not pp.runnext:
+        if pp is None:
+            put_global_started(mp, gp)
+        elif mp.next is None and not pp.runnext:
             mp.next = gp
         else:
             put_next(mp, pp, gp)
     elif home is None:
         gp.atomicstatus = GRUNNABLE
         pp = mp.p
+        if pp is None:
+            ready_without_p(mp, gp)
+            return
         put_next(mp, pp, gp)
         if pp.wake_hint:
             wakep(mp.sched)
     else:
         home.post(gp)
+
+
+def ready_without_p(mp: M, gp: G) -> None:
+    """To the global tail, with an idle P for it (Go: injectglist without a P)."""
+    sched = mp.sched
+    with sched.lock:
+        gp.ticket = mp.ticket
+        mp.ticket += 1
+        put_global_locked(sched, (gp,))
+        pp = pidleget_locked(sched)
+    if pp is not None:
+        startm(sched, pp, False)
 
 
 def abort(mp: Any, gp: Any, exc: BaseException | None) -> bool:
@@ -250,7 +273,7 @@ def abort(mp: Any, gp: Any, exc: BaseException | None) -> bool:
     False if somebody else claimed the wait; then `gp` has what it waited for.
     """
     waiting = gp.waiting
-    if waiting is None or gp.atomicstatus != GWAITING or not waiting.cancel(gp):
+    if waiting is None or gp.atomicstatus not in (GWAITING, GSYSCALL) or not waiting.cancel(gp):
         return False
     gp.wake_exc = exc
     ready(mp, gp)
@@ -261,8 +284,10 @@ def newproc(mp: M, gp: G) -> None:
     """Queue a fresh G to run next (Go: newproc)."""
     gp.atomicstatus = GRUNNABLE
     pp = mp.p
-    assert pp is not None
     mp.created += 1
+    if pp is None:  # from `attend`
+        ready_without_p(mp, gp)
+        return
     if mp.next is None and not pp.runnext:
         pp.runnext.append(gp)
     else:

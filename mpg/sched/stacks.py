@@ -93,15 +93,15 @@ class BaseM(M):
         if ns < 0:
             self.gopark(gp, lock, reason)
             return False
-        t = RTimer(time_out, (gp, gp.waiting))
-        gp.timed_out = False
+        out = TimeOut(gp, gp.waiting)
+        t = RTimer(time_out, out)
         add_timer(self, t, self.now() + ns)
         try:
             self.gopark(gp, lock, reason)
         finally:
-            if not gp.timed_out:
-                stop_timer(t)
-        return gp.timed_out
+            if not out.claimed and not stop_timer(t):
+                out.settle()
+        return out.claimed
 
     def gopark(self, gp: G, lock: Any, reason: str) -> None:
         raise NotImplementedError
@@ -110,14 +110,38 @@ class BaseM(M):
         raise NotImplementedError
 
 
-def time_out(mp: Any, arg: Any, when: int) -> None:
+class TimeOut:
+    """The timer's side of a timed park.
+
+    It may fire on another M. A G that was woken by something else must not wait again while the callback is
+    still under way, because that might take the new wait for the old one: so it lets it finish (`settle`).
+    """
+
+    __slots__ = ("claimed", "done", "gp", "waiting")
+
+    def __init__(self, gp: G, waiting: Any) -> None:
+        self.gp = gp
+        self.waiting = waiting
+        self.claimed = False
+        self.done = False
+
+    def settle(self) -> None:
+        """Wait for the few microseconds that the callback takes."""
+        while not self.done:
+            mp = tls.m
+            mp.sched.port.usleep(mp, 1_000)
+
+
+def time_out(mp: Any, out: TimeOut, when: int) -> None:
     """A timed park's timer has fired."""
     from .proc import ready
 
-    gp, waiting = arg
-    if waiting.cancel(gp):
-        gp.timed_out = True
-        ready(mp, gp)
+    try:
+        if out.waiting.cancel(out.gp):
+            out.claimed = True
+            ready(mp, out.gp)
+    finally:
+        out.done = True
 
 
 class PinnedM(BaseM):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .timers import Timers
     from .waitq import Sudog
 
-__all__ = ["G", "M", "P", "Sched"]
+__all__ = ["G", "M", "P", "Sched", "func_name"]
 
 
 class G:
@@ -61,7 +61,6 @@ class G:
         "site_lasti",
         "stack",
         "ticket",
-        "timed_out",
         "unwinds",
         "waiting",
         "waitreason",
@@ -96,7 +95,6 @@ class G:
         self.waiting: Any = None  # has cancel(gp) -> bool while the wait can be withdrawn
         self.since = 0
         self.sg: Sudog | None = None  # reused by plain waits
-        self.timed_out = False
         self.wake_exc: BaseException | None = None  # raised by the park that `abort` ended
         self.pending: BaseException | None = None  # raised at the next operation
         self.unwinds = 0
@@ -109,12 +107,7 @@ class G:
         """The function's qualified name, `file:line` for a lambda, or what has been assigned."""
         if self._name is not None:
             return self._name
-        fn = getattr(self.fn, "func", self.fn)
-        name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
-        code = getattr(fn, "__code__", None)
-        if code is not None and code.co_name == "<lambda>":
-            name = f"{code.co_filename}:{code.co_firstlineno}"
-        return str(name)
+        return func_name(self.fn)
 
     @name.setter
     def name(self, name: str) -> None:
@@ -150,6 +143,15 @@ class G:
     def __repr__(self) -> str:
         state = self.waitreason if self.status == "waiting" else self.status
         return f"<G {self.id} {self.name} [{state}]>"
+
+
+def func_name(fn: Any) -> str:
+    """A function's qualified name, `file:line` for a lambda; that of the function inside a partial."""
+    fn = getattr(fn, "func", fn)
+    code = getattr(fn, "__code__", None)
+    if code is not None and code.co_name == "<lambda>":
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    return str(getattr(fn, "__qualname__", None) or type(fn).__qualname__)
 
 
 class M:
@@ -193,6 +195,7 @@ class M:
         "run_id",
         "sched",
         "sigint",
+        "sigterm",
         "spinning",
         "thread",
         "ticket",
@@ -249,6 +252,7 @@ class M:
         self.thread: Any = None
         self.exited = False
         self.sigint = False
+        self.sigterm = False
 
     def __repr__(self) -> str:
         return f"<M {self.id}>"
@@ -380,5 +384,8 @@ class Sched:
         self.m_main: Callable[[M], None] | None = None
         self.new_m_object: Any = None
         self.on_help: list[Callable[[], G | None]] = []  # what a helper of a stuck M should run besides
+        self.nhelpers = 0  # G's that came from on_help
+        self.on_term: list[Callable[[], None]] = []  # what SIGTERM asks to come to an end
+        self.ended: Callable[[G], None] | None = None  # called at the end of main or of a G that failed
         self.stranded_events = 0
         self.gs: dict[G, None] = {}  # where stacks move: every G from its first park on

@@ -25,7 +25,7 @@ from .runq import put_global_started
 if TYPE_CHECKING:
     from .structs import G, M
 
-__all__ = ["Offload", "blocking", "to_thread"]
+__all__ = ["Offload", "blocking", "call_on_spare", "to_thread"]
 
 A = ParamSpec("A")
 T = TypeVar("T")
@@ -88,18 +88,18 @@ def exitsyscall(mp: Any) -> None:
 class Offload:
     """One call that a spare M makes for a G. Also the wait of that G."""
 
-    __slots__ = ("args", "c", "claimed", "context", "exc", "fn", "g", "kwargs", "lock", "mp", "result", "running")
+    __slots__ = ("args", "c", "claimed", "context", "exc", "fn", "g", "kwargs", "lock", "mp", "result", "submit")
 
-    def __init__(self, mp: M, gp: G, fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def __init__(self, mp: M, gp: G, submit: Callable[[Any], None], fn: Any, args: Any, kwargs: Any) -> None:
         self.mp = mp
         self.g = gp
+        self.submit = submit
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
         self.context = gp.context
         self.lock = new_lock()
         self.claimed = False
-        self.running = True
         self.result: Any = None
         self.exc: BaseException | None = None
         self.c = None
@@ -110,7 +110,13 @@ class Offload:
         sched = self.mp.sched
         with sched.lock:
             sched.nsyscall += 1
-        sched.port.offload(sched, self)
+        try:
+            self.submit(self)
+        except BaseException:  # the system refuses a thread, and there is none to queue behind
+            self.g.atomicstatus = GRUNNING
+            with sched.lock:
+                sched.nsyscall -= 1
+            raise
 
     def __call__(self) -> None:
         """On the spare M."""
@@ -118,7 +124,6 @@ class Offload:
             self.result = self.context.copy().run(self.fn, *self.args, **self.kwargs)
         except BaseException as exc:
             self.exc = exc
-        self.running = False
         self.finish()
 
     def finish(self) -> None:
@@ -161,10 +166,17 @@ def to_thread(fn: Callable[A, T], /, *args: A.args, **kwargs: A.kwargs) -> T:
         raise RuntimeError("mpg.to_thread needs a run: call it inside mpg.run(main)")
     if not callable(fn):
         raise TypeError(f"to_thread needs a callable, not {type(fn).__name__}")
+    return call_on_spare(mp.sched.port.offload, fn, args, kwargs)  # type: ignore[no-any-return]
+
+
+def call_on_spare(submit: Callable[[Any], None], fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Park the current G until the pool of spare M's behind `submit` has made the call."""
+    mp = tls.m
     if mp.attn:
         checkpoint(mp)
         mp = tls.m
-    call = gp.waiting = Offload(mp, gp, fn, args, kwargs)
+    gp = mp.curg
+    call = gp.waiting = Offload(mp, gp, submit, fn, args, kwargs)
     mp.gopark(gp, call, OFFLOADED)
     gp.waiting = None
     if call.exc is not None:
@@ -172,4 +184,4 @@ def to_thread(fn: Callable[A, T], /, *args: A.args, **kwargs: A.kwargs) -> T:
             raise call.exc
         finally:
             del call
-    return call.result  # type: ignore[no-any-return]
+    return call.result

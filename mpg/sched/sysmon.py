@@ -23,7 +23,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..errors import Goexit
-from ..status import PIDLE, PRUNNING
+from ..status import GRUNNABLE, PIDLE, PRUNNING
 from .deadlock import checkdead_locked, is_stuck_locked
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
 from .mlife import handoffp, post, ring_bell, startm
@@ -198,6 +198,12 @@ def help_out(sched: Sched, pp: P) -> None:
             return
         if not pp.helpers:
             pp.helpers = [gp for gp in (make() for make in sched.on_help) if gp is not None]
+            for gp in pp.helpers:
+                gp.id = sched.goidgen
+                gp.ticket = pp.ticket
+                gp.atomicstatus = GRUNNABLE
+                sched.goidgen += 1
+                sched.nhelpers += 1
             put_global_locked(sched, pp.helpers)
         sched.nmspinning += 1
         publish_locked(sched)
@@ -238,4 +244,4 @@ def report(sched: Sched, mp: M, gp: G, pp: P, stuck: int) -> None:
         f"{len(mp.gs)} started G's of its thread wait. Use mpg.to_thread for blocking calls. It is at:\n"
         f"{sched.port.where(mp)}"
     )
-    sched.port.offload(sched, lambda: log.warning("%s", text))
+    sched.port.offload(lambda: log.warning("%s", text))

@@ -14,7 +14,7 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import tls
 from ..errors import MpgError, SimulationError
@@ -57,6 +57,8 @@ class SimLock:
 
 class SimPort:
     """`mpg.port.Port` in virtual time."""
+
+    StackExit = GreenletExit
 
     def __init__(self, caps: Capabilities, seed: int) -> None:
         self.world = next(_worlds)
@@ -128,8 +130,11 @@ class SimPort:
     def arm(self, mp: M, pd: Any, write: bool) -> None:
         raise SimulationError("sockets cannot be simulated")
 
-    def offload(self, sched: Sched, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[], None]) -> None:
         raise SimulationError("to_thread cannot be simulated: a real call takes no virtual time")
+
+    def watch_term(self, sched: Sched, on: bool) -> None:
+        """Signals are the real world's."""
 
     def foreign_threads(self) -> bool:
         return False

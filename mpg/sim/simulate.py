@@ -10,7 +10,7 @@ from greenlet import getcurrent, greenlet
 
 from ..current import PLAIN, tls
 from ..port import GO, HOST, HOST_GIL
-from ..run import boot, end_m, outcome, start_sysmon
+from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
 from .port import SimPort

@@ -14,6 +14,9 @@ T = TypeVar("T")
 #: No test waits longer than this, in real time, for a state that must come.
 PATIENCE = 30.0
 
+#: How long a G keeps its P before it may be preempted, in seconds.
+SLICE = 0.01
+
 
 @dataclass(frozen=True)
 class World:
@@ -71,3 +74,20 @@ def join_all(gs: list[mpg.G]) -> None:
     """Wait until all these G's have ended."""
     for g in gs:
         g.join()
+
+
+def check_order(one_p: World, program: Callable[[], object], expected: object) -> None:
+    """`program`, run as main, returns `expected`, which depends on the order in which G's run.
+
+    On the host a G that the machine holds up for a whole slice is preempted at its next operation, as in Go. So
+    there a run that took that long proves nothing, nor does one that returns None, and another is made.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        start = time.monotonic()
+        got = one_p.run(program)
+        end = time.monotonic()
+        disturbed = not one_p.virtual and (got is None or end - start >= SLICE)
+        if got == expected or not disturbed or end > deadline:
+            assert got == expected
+            return

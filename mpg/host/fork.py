@@ -1,0 +1,59 @@
+"""fork: the child has no runtime until it calls `run` again.
+
+Only the forking thread lives on in the child. If it was running a G, that G goes on as ordinary code, on an
+ordinary thread; none of the other G's may ever run there, their M's and their `finally` blocks belong to the
+parent. So when its function ends, the child exits, as after the target of a `multiprocessing.Process`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from ..current import PLAIN, runs, tls
+
+if TYPE_CHECKING:
+    from ..sched.structs import G
+
+__all__ = ["register"]
+
+_registered = False
+
+
+def register() -> None:
+    """Called by the first `run`, because importing mpg changes nothing in the process."""
+    global _registered
+    if not _registered and hasattr(os, "register_at_fork"):
+        _registered = True
+        os.register_at_fork(after_in_child=after_in_child)
+
+
+def after_in_child() -> None:
+    """Cut the child loose from the run of its parent."""
+    mp = tls.m
+    tls.m = PLAIN
+    tls.g = None
+    runs.clear()
+    if mp is not PLAIN and mp.curg is not None:
+        mp.sched.main = mp.curg  # its end is now the end of everything
+        mp.sched.ended = exit_child
+
+
+def exit_child(gp: G) -> None:
+    """The end of the forked G."""
+    status = 0
+    exc = gp.exc
+    if isinstance(exc, SystemExit):
+        code = exc.code
+        status = code if isinstance(code, int) else int(code is not None)
+    elif exc is not None:
+        traceback.print_exception(exc)
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
+    os._exit(status)

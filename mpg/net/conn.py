@@ -1,0 +1,229 @@
+"""Conn: one TCP connection.
+
+The hot path is `recv` and `sendall`: try the system call if the hint says that it may work, park if it says
+EAGAIN. A short read also means that the socket is drained (epoll(7)), so the next `recv` parks without asking;
+not after a hang-up event, or the end of the stream that came with the data would be waited for for ever.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+from typing import Any, overload
+
+from ..current import tls
+from ..sched.proc import checkpoint
+from .fd import NetFD
+
+__all__ = ["Conn"]
+
+CHUNK = 65536  # bytes
+
+
+class Conn(NetFD):
+    """A connection. One G may read while another writes; two readers or two writers at once are an error.
+
+    Made by `dial`, `Listener.accept` or from a connected stream socket, which it takes over. Closed by `close`,
+    by `with`, or by `serve` when the handler returns.
+    """
+
+    __slots__ = ("_recv", "_remote_addr", "_send")
+
+    def __init__(self, sock: socket.socket, remote_addr: Any = None) -> None:
+        if not isinstance(sock, socket.socket):
+            raise TypeError(f"Conn takes a connected stream socket, not {type(sock).__name__}")
+        sock.setblocking(False)
+        super().__init__(sock)
+        self._recv = sock.recv
+        self._send = sock.send
+        self._remote_addr = remote_addr
+
+    @property
+    def remote_addr(self) -> Any:
+        """The peer's address, as the system gives it; None if it is not known any more."""
+        if self._remote_addr is None and not self._closed:
+            try:
+                self._remote_addr = self._sock.getpeername()
+            except OSError:
+                return None
+        return self._remote_addr
+
+    def recv(self, n: int = CHUNK) -> bytes:
+        """At most `n` bytes, at least one; `b""` at the end of the stream.
+
+        Raises:
+            ClosedError: it is closed, or was closed during the wait.
+            TimeoutError: the read deadline has passed.
+            ConnectionError: the peer has reset the connection.
+            RuntimeError: another G waits to read from it, or there is no run.
+        """
+        mp = tls.m
+        if mp.attn:
+            checkpoint(mp)
+            mp = tls.m
+        pd = self._rpd
+        if pd is None or pd.mp is not mp:
+            pd = self._rpd = self._attach(mp)
+        if self._rdeadline or self._reader is not None:
+            self._may_read(mp)
+        while True:
+            if pd.rready:
+                try:
+                    data = self._recv(n)
+                except BlockingIOError:
+                    pd.rready = False
+                else:
+                    if len(data) < n and data and not pd.hup:
+                        pd.rready = False
+                    return data
+            self._wait_read(mp, pd)
+
+    def recv_into(self, buffer: Any, n: int = 0) -> int:
+        """As `recv`, into a writable buffer (its first `n` bytes, if given). The number of bytes, 0 at the end."""
+        mp = tls.m
+        if mp.attn:
+            checkpoint(mp)
+            mp = tls.m
+        pd = self._rpd
+        if pd is None or pd.mp is not mp:
+            pd = self._rpd = self._attach(mp)
+        if self._rdeadline or self._reader is not None:
+            self._may_read(mp)
+        while True:
+            if pd.rready:
+                try:
+                    got = self._sock.recv_into(buffer, n)
+                except BlockingIOError:
+                    pd.rready = False
+                else:
+                    if got and not pd.hup and got < (n or memoryview(buffer).nbytes):
+                        pd.rready = False
+                    return got
+            self._wait_read(mp, pd)
+
+    def send(self, data: Any) -> int:
+        """Send some of `data`, waiting until at least one byte fits. The number of bytes sent.
+
+        Raises: as `recv`, with the write deadline and another writer.
+        """
+        mp = tls.m
+        if mp.attn:
+            checkpoint(mp)
+            mp = tls.m
+        pd = self._wpd
+        if pd is None or pd.mp is not mp:
+            pd = self._wpd = self._attach(mp)
+        if self._wdeadline or self._writer is not None:
+            self._may_write(mp)
+        while True:
+            if pd.wready:
+                try:
+                    return self._send(data)
+                except BlockingIOError:
+                    pd.wready = False
+            self._wait_write(mp, pd)
+
+    def sendall(self, data: Any) -> None:
+        """Send all of `data`. After an error some of it may have been sent. Raises as `send`."""
+        sent = self.send(data)
+        if type(data) is bytes and sent == len(data):
+            return
+        view = memoryview(data).cast("B")
+        while sent < len(view):
+            sent += self.send(view[sent:])
+
+    def close_write(self) -> None:
+        """Send the end of the stream; reading goes on (a half-close, shutdown(2))."""
+        self._check_open()
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def _may_read(self, mp: Any) -> None:
+        """Not beyond the deadline, even if data is there (Go: so a busy stream cannot outlive it); not twice."""
+        if self._rdeadline and mp.now() >= self._rdeadline:
+            raise TimeoutError(f"read deadline of {self!r} has passed")
+        if self._reader is not None:
+            raise RuntimeError(f"{mp.curg!r} wants to read {self!r} while {self._reader!r} waits to read it")
+
+    def _may_write(self, mp: Any) -> None:
+        if self._wdeadline and mp.now() >= self._wdeadline:
+            raise TimeoutError(f"write deadline of {self!r} has passed")
+        if self._writer is not None:
+            raise RuntimeError(f"{mp.curg!r} wants to write {self!r} while {self._writer!r} waits to write it")
+
+    @overload
+    def makefile(self, mode: str = "r", buffering: int = -1) -> Any: ...
+    @overload
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any: ...
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """A file object on the connection, with the arguments of `socket.makefile`.
+
+        For one G at a time: a buffered file of Python's has a lock of its thread. Closing it does not close the
+        connection.
+        """
+        if not set(mode) <= {"r", "w", "b"} or not set(mode) & {"r", "w"}:
+            raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+        raw = ConnIO(self, mode)
+        if buffering == 0:
+            if "b" not in mode:
+                raise ValueError("unbuffered streams must be binary")
+            return raw
+        size = io.DEFAULT_BUFFER_SIZE if buffering < 0 else buffering
+        buffered: Any
+        if "r" in mode and "w" in mode:
+            buffered = io.BufferedRWPair(raw, raw, size)
+        elif "r" in mode:
+            buffered = io.BufferedReader(raw, size)
+        else:
+            buffered = io.BufferedWriter(raw, size)
+        return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._closed else ""
+        return f"<Conn{state} {text_of(self.local_addr)} to {text_of(self.remote_addr)}>"
+
+
+class ConnIO(io.RawIOBase):
+    """The raw file under `Conn.makefile`."""
+
+    def __init__(self, conn: Conn, mode: str) -> None:
+        self._conn = conn
+        self._mode = mode
+
+    def readable(self) -> bool:
+        return "r" in self._mode
+
+    def writable(self) -> bool:
+        return "w" in self._mode
+
+    def readinto(self, buffer: Any) -> int:
+        return self._conn.recv_into(buffer)
+
+    def write(self, data: Any) -> int:
+        return self._conn.send(data)
+
+    def fileno(self) -> int:
+        return self._conn.fileno()
+
+
+def text_of(addr: Any) -> str:
+    """`host:port`, as it is written everywhere."""
+    if not isinstance(addr, tuple) or len(addr) < 2:
+        return str(addr)
+    host = f"[{addr[0]}]" if ":" in addr[0] else addr[0]
+    return f"{host}:{addr[1]}"

@@ -1,0 +1,73 @@
+"""dial: connect to a TCP server (Go: net.Dial, net.DialTimeout)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any
+
+from ..current import tls
+from ..sched.proc import checkpoint
+from .addr import Address, parse, resolve
+from .conn import Conn, text_of
+from .fd import net_error
+
+__all__ = ["dial"]
+
+
+def dial(addr: Address, timeout: float | None = None) -> Conn:
+    """Connect to `addr`, trying each address of the host in turn. Nagle's algorithm is off, as in Go.
+
+    Args:
+        timeout: seconds for everything, name resolution excepted.
+
+    Raises:
+        OSError: what the last attempt failed with, such as ConnectionRefusedError; socket.gaierror.
+        TimeoutError: not connected in time.
+        RuntimeError: outside a run.
+    """
+    mp = tls.m
+    if mp.curg is None or mp.world:
+        raise net_error(mp)
+    if mp.attn:
+        checkpoint(mp)
+    host, port = parse(addr)
+    if timeout is not None and not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout is a number of seconds or None, not {type(timeout).__name__}")
+    targets = resolve(host or "localhost", port)
+    deadline = None if timeout is None else tls.m.now() / 1e9 + timeout
+    failure: OSError = OSError(f"no address for {addr!r}")
+    for family, sockaddr in targets:
+        try:
+            return connect(family, sockaddr, deadline)
+        except TimeoutError as exc:
+            raise TimeoutError(f"cannot connect to {text_of(sockaddr)} within {timeout} s") from exc
+        except OSError as exc:
+            failure = exc
+    try:
+        raise failure
+    finally:
+        del failure
+
+
+def connect(family: int, sockaddr: Any, deadline: float | None) -> Conn:
+    """One attempt."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    conn = Conn(sock, sockaddr)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        code = sock.connect_ex(sockaddr)
+        if code in (errno.EINPROGRESS, errno.EINTR):
+            if deadline is not None:
+                conn.set_write_deadline(deadline - tls.m.now() / 1e9)
+            mp = tls.m
+            conn._wait_write(mp, conn._attach(mp))
+            conn.set_write_deadline(None)
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, f"cannot connect to {text_of(sockaddr)}: {os.strerror(code)}")
+    except BaseException:
+        conn.close()
+        raise
+    return conn

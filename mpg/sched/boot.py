@@ -1,0 +1,105 @@
+"""The beginning and the end of a run, the same in every world (Go: schedinit, mstart1, mexit).
+
+A world builds a `Sched` with `boot`, gives M0 a stack, starts sysmon and calls `schedule(m0)` there; other M's
+run `m_main`. When `schedule` returns the run is over, and `end_m` unwinds what is left on each M.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from ..current import PLAIN, tls
+from ..errors import RuntimeBug
+from .finish import end_carriers, stop, unwind
+from .idle import set_allp_locked
+from .mlife import acquirep, new_m_locked, put_p
+from .proc import new_goid, schedule
+from .stacks import MovableM, PinnedM
+from .structs import G, P, Sched, func_name
+from .sysmon import sysmon
+
+if TYPE_CHECKING:
+    from .structs import M
+
+__all__ = ["boot", "end_m", "m_main", "outcome", "start_sysmon"]
+
+_run_ids = count(1)
+
+
+def boot(port: Any, procs: int, main: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Sched, M]:
+    """Build a Sched with its P's, M0 and main G, ready for `schedule(m0)` (Go: schedinit, newproc of main)."""
+    sched = Sched(port, procs, run_id=next(_run_ids))
+    sched.new_m_object = MovableM if port.caps.stacks_move else PinnedM
+    sched.m_main = m_main
+    sched.started = port.now()
+    set_allp_locked(sched, [P(sched, i) for i in range(procs)])
+    m0 = sched.m0 = new_m_locked(sched)
+    for pp in reversed(sched.allp[1:]):
+        put_p(sched, pp)
+    acquirep(m0, sched.allp[0])
+    gp = sched.main = G(new_goid(m0), main, args, None, copy_context(), None, 0)
+    gp.name = func_name(main)
+    m0.created = 1
+    sched.allp[0].schedtick = 1  # main began a slice
+    m0.nextg = gp
+    return sched, m0
+
+
+def m_main(mp: M) -> None:
+    """The life of an M other than M0 (Go: mstart1)."""
+    try:
+        if mp.nextp is not None:
+            pp, mp.nextp = mp.nextp, None
+            acquirep(mp, pp)
+        schedule(mp)
+        end_m(mp)
+    except BaseException as exc:
+        stop(mp.sched, exc if isinstance(exc, KeyboardInterrupt) else bug(mp, exc))
+        raise
+    finally:
+        tls.m = PLAIN
+
+
+def bug(mp: M, exc: BaseException) -> RuntimeBug:
+    err = RuntimeBug(f"the scheduler failed on M {mp.id}: {exc!r}")
+    err.__cause__ = exc
+    return err
+
+
+def end_m(mp: M) -> None:
+    """Unwind the G's of an M, let its carriers end, open its last letters."""
+    unwind(mp, mp.gs)
+    if mp is mp.sched.m0:
+        unwind(mp, mp.sched.gs)
+    end_carriers(mp, mp.sched.port.StackExit)
+    with mp.lock:
+        mp.exited = True
+        inbox, mp.inbox = mp.inbox, []
+    for item in inbox:
+        if callable(item):
+            item(mp)
+    mp.sched.port.close(mp)
+
+
+def start_sysmon(sched: Sched) -> None:
+    mp = sched.sysmon = PinnedM(sched, -1)
+    sched.port.start_m(mp, sysmon)
+
+
+def outcome(sched: Sched) -> Any:
+    """Main's value, or the failure with a note that names its G."""
+    exc = sched.failure
+    main = sched.main
+    assert main is not None
+    if exc is None:
+        return main.result
+    gp = sched.failed_g
+    if gp is not None and gp is not main:
+        exc.add_note(f"in goroutine {gp.id} ({gp.name}), created at {gp.created}")
+    try:
+        raise exc
+    finally:
+        del exc

@@ -1,0 +1,111 @@
+"""Sema: the wait queue under everything in this package (Go: sema.go).
+
+It guards a queue, a count, and the state of the primitive around it with one lock, which replaces Go's atomics
+on packed words. Two ways to wait:
+
+* `acquire_locked` takes the count, waiting for it. `release_locked` gives it back and wakes a waiter, which
+  competes for it with whoever comes by; with `handoff` the waiter has it, and the releaser yields to it.
+* `wait_locked` waits for exactly one `wake`, for primitives that keep their own accounts.
+
+A wait that is aborted (the end of the run, Ctrl-C) has left the queue when it raises; the primitive then
+corrects its accounts under the lock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..current import new_lock, tls, world_error
+from ..locks import acquire_slow
+from ..sched.proc import checkpoint, ready
+from ..sched.waitq import Sudog, WaitQ
+
+__all__ = ["Sema"]
+
+
+class Sema:
+    """A lock, a count and a FIFO of waiters (Go: semacquire1, semrelease1)."""
+
+    __slots__ = ("count", "lock", "owner", "plain_used", "q", "run_id", "world")
+
+    def __init__(self, owner: str) -> None:
+        mp = tls.m
+        self.world = mp.world
+        self.run_id = mp.run_id
+        self.plain_used = False
+        self.lock = new_lock()
+        self.count = 0
+        self.q = WaitQ()
+        self.owner = owner
+
+    def begin(self) -> Any:
+        """The start of every public operation: the current M, with the lock held."""
+        mp = tls.m
+        if mp.attn:
+            checkpoint(mp, self)
+            mp = tls.m
+        if self.world != mp.world:
+            raise world_error(self)
+        if not self.lock.acquire(False):
+            acquire_slow(self.lock)
+        return mp
+
+    def take(self) -> None:
+        """Lock the state again."""
+        if not self.lock.acquire(False):
+            acquire_slow(self.lock)
+
+    def wait_locked(self, q: WaitQ, reason: str, *, front: bool = False, ticket: int = 0) -> Sudog:
+        """Park in `q` until somebody dequeues and readies us; with the lock held, returns with it released."""
+        mp = tls.m
+        gp = mp.curg or mp.getg()
+        sg: Sudog | None = gp.sg
+        if sg is None:
+            sg = gp.sg = Sudog(gp)
+        sg.c = self
+        sg.success = False
+        sg.case = ticket
+        if front:
+            q.enqueue_front(sg)
+        else:
+            q.enqueue(sg)
+        gp.waiting = sg
+        mp.gopark(gp, self.lock, reason)
+        return sg
+
+    def acquire_locked(self, reason: str, *, front: bool = False) -> None:
+        """Take one, waiting for it; with the lock held, returns with it released."""
+        while not self.count:
+            if self.wait_locked(self.q, reason, front=front).success:
+                return  # handed over
+            self.take()
+        self.count -= 1
+        self.lock.release()
+
+    def release_locked(self, *, handoff: bool = False) -> None:
+        """Give one back and wake a waiter; with the lock held, returns with it released."""
+        sg = self.q.dequeue()
+        if sg is None or not handoff:
+            self.count += 1
+        else:
+            sg.success = True
+        self.lock.release()
+        if sg is None:
+            return
+        mp = tls.m
+        ready(mp, sg.g)
+        if handoff and mp.curg is not None:
+            mp.goyield(mp.curg)
+
+    def wake_all_locked(self, q: WaitQ) -> None:
+        """Wake all who wait in `q`, in order; with the lock held, returns with it released."""
+        woken = []
+        while (sg := q.dequeue()) is not None:
+            woken.append(sg.g)
+        self.lock.release()
+        mp = tls.m
+        for gp in woken:
+            ready(mp, gp)
+
+    def __repr__(self) -> str:
+        return f"<{self.owner} {id(self):#x}>"
