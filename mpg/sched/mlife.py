@@ -116,6 +116,7 @@ def startm(sched: Sched, pp: P, spinning: bool) -> None:
 def new_m_locked(sched: Sched) -> M:
     mp: M = sched.new_m_object(sched, sched.mnext)
     sched.mnext += 1
+    mp.attn = sched.stopping
     sched.allm.append(mp)
     return mp
 

@@ -262,7 +262,7 @@ def ready_without_p(mp: M, gp: G) -> None:
         gp.ticket = mp.ticket
         mp.ticket += 1
         put_global_locked(sched, (gp,))
-        pp = pidleget_locked(sched)
+        pp = None if sched.stopping else pidleget_locked(sched)
     if pp is not None:
         startm(sched, pp, False)
 

@@ -80,7 +80,8 @@ def test_a_spawned_g_that_spawns(one_p: World) -> None:
             for child in (1, 2):
                 mpg.go(log.append, 10 * who + child)
 
-        join_all([mpg.go(parent, who) for who in (1, 2, 3)])
+        for who in (1, 2, 3):
+            mpg.go(parent, who)
         mpg.gosched()
         return log
 
