@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 from .current import tls
 from .errors import Goexit
 from .sched.mlife import procresize
-from .sched.proc import checkpoint, new_goid, newproc
+from .sched.proc import checkpoint, new_goid, new_goids, newproc
 from .sched.structs import G
 
 __all__ = [
@@ -46,7 +46,11 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
     if not callable(fn):
         raise TypeError(f"go of a value that is not a function: {type(fn).__name__}")
     frame = sys._getframe(1)
-    gp = G(new_goid(mp), fn, args, kwargs or None, copy_context(), frame.f_code, frame.f_lasti)
+    goid = mp.goid
+    if goid == mp.goid_end:
+        goid = new_goids(mp)
+    mp.goid = goid + 1
+    gp = G(goid, fn, args, kwargs, copy_context(), frame.f_code, frame.f_lasti)
     newproc(mp, gp)
     return gp
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from contextvars import copy_context
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -66,7 +67,7 @@ def run(
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     check_build()
     port = HostPort(caps, poller)
-    sched, m0 = boot(port, n, main, args)
+    sched, m0 = boot(port, n, main, args, copy_context())
     sched.detect_deadlock = deadlock
     sched.stall_report_ns = int((stall_report or 0) * 1e9)
     sched.schedtrace_ns = int((schedtrace or 0) * 1e9)

@@ -7,7 +7,7 @@ run `m_main`. When `schedule` returns the run is over, and `end_m` unwinds what 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,13 @@ __all__ = ["boot", "end_m", "m_main", "outcome", "start_sysmon"]
 _run_ids = count(1)
 
 
-def boot(port: Any, procs: int, main: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Sched, M]:
-    """Build a Sched with its P's, M0 and main G, ready for `schedule(m0)` (Go: schedinit, newproc of main)."""
+def boot(
+    port: Any, procs: int, main: Callable[..., Any], args: tuple[Any, ...], context: Context
+) -> tuple[Sched, M]:
+    """Build a Sched with its P's, M0 and main G, ready for `schedule(m0)` (Go: schedinit, newproc of main).
+
+    Main runs in `context`.
+    """
     sched = Sched(port, procs, run_id=next(_run_ids))
     sched.new_m_object = MovableM if port.caps.stacks_move else PinnedM
     sched.m_main = m_main
@@ -40,7 +45,7 @@ def boot(port: Any, procs: int, main: Callable[..., Any], args: tuple[Any, ...])
     for pp in reversed(sched.allp[1:]):
         put_p(sched, pp)
     acquirep(m0, sched.allp[0])
-    gp = sched.main = G(new_goid(m0), main, args, None, copy_context(), None, 0)
+    gp = sched.main = G(new_goid(m0), main, args, None, context, None, 0)
     gp.name = func_name(main)
     m0.created = 1
     sched.allp[0].schedtick = 1  # main began a slice
@@ -95,7 +100,7 @@ def outcome(sched: Sched) -> Any:
     main = sched.main
     assert main is not None
     if exc is None:
-        return main.result
+        return getattr(main, "result", None)
     gp = sched.failed_g
     if gp is not None and gp is not main:
         exc.add_note(f"in goroutine {gp.id} ({gp.name}), created at {gp.created}")

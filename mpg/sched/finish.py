@@ -25,7 +25,7 @@ __all__ = ["g_ended", "live_gs", "stop", "stop_locked", "unwind"]
 
 def g_ended(sched: Sched, gp: G) -> None:
     """Main has ended, or a G has failed: the first of these ends the run."""
-    if gp is sched.main and gp.result is Goexit:
+    if gp is sched.main and gp.exc is None and getattr(gp, "result", None) is Goexit:
         return
     if sched.ended is not None:
         sched.ended(gp)

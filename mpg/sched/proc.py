@@ -297,13 +297,19 @@ def newproc(mp: M, gp: G) -> None:
 
 
 def new_goid(mp: M) -> int:
-    """Go's ids come in blocks, so that M's do not meet for each (Go: newproc1)."""
+    """The id of the next G that this M makes."""
     goid = mp.goid
     if goid == mp.goid_end:
-        sched = mp.sched
-        with sched.lock:
-            goid = sched.goidgen
-            sched.goidgen = goid + GOID_BATCH
-        mp.goid_end = goid + GOID_BATCH
+        goid = new_goids(mp)
     mp.goid = goid + 1
+    return goid
+
+
+def new_goids(mp: M) -> int:
+    """Go's ids come in blocks, so that M's do not meet for each (Go: newproc1). The first of a new block."""
+    sched = mp.sched
+    with sched.lock:
+        goid = sched.goidgen
+        sched.goidgen = goid + GOID_BATCH
+    mp.goid_end = goid + GOID_BATCH
     return goid

@@ -45,9 +45,17 @@ def put_next(mp: M, pp: P, gp: G) -> None:
         put(mp, pp, old)
     elif pp.runnext:
         try:
-            put(mp, pp, pp.runnext.pop())
-        except IndexError:
+            old = pp.runnext.pop()
+        except IndexError:  # a thief was quicker
             pass
+        else:
+            ring = pp.ring
+            if len(ring) + len(mp.lq) >= RING:
+                overflow(mp, pp, old)
+            else:
+                old.ticket = ticket = pp.ticket
+                pp.ticket = ticket + 1
+                ring.append(old)
     if gp.home is None:
         pp.runnext.append(gp)
     else:
@@ -75,9 +83,12 @@ def pick(mp: M, pp: P) -> G | None:
             return gp
         except IndexError:
             pass
-    gp = get_local(mp, pp)
-    if gp is None and (mp.gq or pp.global_hint):
-        gp = get_global_batch(mp, pp)
+    gp = get_local(mp, pp) if mp.lq or pp.ring else None
+    if gp is None:
+        if pp.global_hint:
+            gp = get_global_batch(mp, pp)
+        elif mp.gq:
+            gp = mp.gq.popleft() if len(mp.gq) == 1 else get_global_batch(mp, pp)
     if gp is not None:
         pp.schedtick = tick + 1
     return gp
@@ -119,12 +130,10 @@ def get_global_batch(mp: M, pp: P) -> G | None:
     """The head of the global side to run, and a fair share of what follows into the local queue."""
     gq = mp.gq
     if not pp.global_hint:
-        n = len(gq)
-        if n == 1:
-            return gq.popleft()
+        more = global_batch(len(gq), mp.sched.gomaxprocs) - 1
         first = gq.popleft()
         lq, ticket = mp.lq, pp.ticket
-        for _ in range(global_batch(n, mp.sched.gomaxprocs) - 1):
+        for _ in range(more):
             gp = gq.popleft()
             gp.ticket = ticket
             ticket += 1

@@ -10,6 +10,10 @@ always started from g0, because a greenlet inherits the recursion depth of whoev
 
 Those are the only differences, in `gopark`, `gosched`, and what `goexit0` does next.
 
+The frames between user code and the `switch()` are kept to two: on 3.12 and 3.13 each one that is left by a
+switch and returned through afterwards costs 55 ns, against 20 ns for an ordinary call. So `leave` decides, and its
+caller switches.
+
 Rejected: running `find_runnable` on the stack of the parked G. It saves one switch before a sleep, but runs
 the scheduler at whatever recursion depth the user had reached.
 """
@@ -30,6 +34,7 @@ from .structs import M
 from .timers import RTimer, add_timer, stop_timer
 
 if TYPE_CHECKING:
+    from ..port import Stack
     from .structs import G
 
 __all__ = ["MovableM", "PinnedM", "carrier"]
@@ -41,10 +46,10 @@ def carrier(me: Any, mp: Any) -> None:
     while gp is not None:
         me.gr_context = gp.context
         try:
-            if gp.kwargs is None:
-                gp.result = gp.fn(*gp.args)
-            else:
+            if gp.kwargs:
                 gp.result = gp.fn(*gp.args, **gp.kwargs)
+            else:
+                gp.result = gp.fn(*gp.args)
         except Goexit:
             gp.result = Goexit  # for main, whose end would otherwise end the run
         except Unwind:
@@ -69,8 +74,7 @@ class BaseM(M):
         gp.atomicstatus = GDEAD
         self.ended += 1
         gp.stack = None
-        gp.args = ()
-        gp.kwargs = gp.context = None
+        gp.args = gp.kwargs = gp.context = None
         if gp.listed is not None:
             del gp.listed[gp]
             gp.listed = None
@@ -157,7 +161,7 @@ class PinnedM(BaseM):
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
         lock.release()
-        self.switch_out(gp)
+        self.leave(gp).switch()
         if gp.wake_exc is not None:
             exc, gp.wake_exc = gp.wake_exc, None
             raise exc
@@ -165,8 +169,14 @@ class PinnedM(BaseM):
     def gosched(self, gp: G) -> None:
         """Yield: `gp` to the global tail, then whoever is next (Go: goschedImpl)."""
         gp.atomicstatus = GRUNNABLE
-        put_global_started(self, gp)
-        self.switch_out(gp)
+        pp = self.p
+        if pp is None:
+            put_global_started(self, gp)
+        else:
+            gp.ticket = ticket = pp.ticket
+            pp.ticket = ticket + 1
+            self.gq.append(gp)
+        self.leave(gp).switch()
         if gp.wake_exc is not None:
             exc, gp.wake_exc = gp.wake_exc, None
             raise exc
@@ -175,39 +185,34 @@ class PinnedM(BaseM):
         """Yield to the local tail (Go: goyield)."""
         gp.atomicstatus = GRUNNABLE
         put(self, self.p, gp)
-        self.switch_out(gp)
+        self.leave(gp).switch()
         if gp.wake_exc is not None:
             exc, gp.wake_exc = gp.wake_exc, None
             raise exc
 
-    def switch_out(self, gp: G) -> None:
-        """Leave the stack of `gp`, which is parked or queued; return when it runs again."""
+    def leave(self, gp: G) -> Stack:
+        """The stack to switch to, now that `gp` is parked or queued: that of the next G, or g0."""
         pp = self.p
-        assert pp is not None
         if gp.listed is None:
             gp.listed = self.gs
             self.gs[gp] = None
-        gp.since = pp.seen_when
-        if not self.attn and (not pp.when or self.now() < pp.when):
+        if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
+            gp.since = pp.seen_when
             nxt = pick(self, pp)
             if nxt is not None:
-                if nxt is gp:
-                    gp.atomicstatus = GRUNNING
-                    return
                 stack = nxt.stack
                 if stack is None:
                     if not self.free:
                         self.nextg = nxt
-                        self.g0.switch()
-                        return
+                        self.curg = None
+                        return self.g0  # type: ignore[no-any-return]
                     nxt.home = self
                     stack = nxt.stack = self.free.pop()
                 self.curg = nxt
                 nxt.atomicstatus = GRUNNING
-                stack.switch()
-                return
+                return stack
         self.curg = None
-        self.g0.switch()
+        return self.g0  # type: ignore[no-any-return]
 
     def start_fresh(self, gp: G) -> None:
         gp.home = self

@@ -89,16 +89,16 @@ class G:
         self.atomicstatus = GIDLE
         self.home: Any = None  # the M it is locked to; None while any M may run it
         self.stack: Stack | None = None
-        self.ticket = 0
+        self.ticket: int  # set when it is queued
         self.listed: dict[G, None] | None = None  # the dict of live G's that holds it, from its first park on
-        self.waitreason = ""
+        self.waitreason: str  # these two are set when it parks
+        self.since: int
         self.waiting: Any = None  # has cancel(gp) -> bool while the wait can be withdrawn
-        self.since = 0
         self.sg: Sudog | None = None  # reused by plain waits
         self.wake_exc: BaseException | None = None  # raised by the park that `abort` ended
         self.pending: BaseException | None = None  # raised at the next operation
         self.unwinds = 0
-        self.result: Any = None
+        self.result: Any  # set at the end
         self.exc: BaseException | None = None
         self.joiners: Any = None
 

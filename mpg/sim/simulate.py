@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +56,14 @@ def simulate(
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     if like not in LIKE:
         raise ValueError(f"like is one of {', '.join(LIKE)}, not {like!r}")
+    context = copy_context()
     port = SimPort(LIKE[like], seed)
     result: list[Any] = []
 
     def world() -> None:
         port.hub = getcurrent()
         tls.m = SimBoot(port)
-        sched, m0 = boot(port, procs, main, args)
+        sched, m0 = boot(port, procs, main, args, context)
         sched.detect_deadlock = deadlock
         result.append(sched)
 

@@ -6,6 +6,7 @@ come too early; how late it comes is the machine's affair.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,12 @@ from mpg import recv_case, select, send_case
 
 NOTHING = (-1, None, False, None)
 MS = 0.001
-BAD_TIMES = {"NaN": (float("nan"), ValueError), "str": ("1", TypeError), "None": (None, TypeError), "bool": (True, TypeError)}
+BAD_TIMES = {
+    "NaN": (float("nan"), ValueError),
+    "str": ("1", TypeError),
+    "None": (None, TypeError),
+    "bool": (True, TypeError),
+}
 FAR_BACK = [-1, -1e300, float("-inf")]
 FAR_AHEAD = [1e9, 1e300, float("inf")]
 
@@ -389,7 +395,7 @@ def test_ticks_come_at_equal_distances(world: World) -> None:
         if world.virtual:
             assert ticks == [2, 4, 6, 8, 10]
         else:
-            distances = [b - a for a, b in zip(ticks, ticks[1:], strict=False)]
+            distances = [b - a for a, b in pairwise(ticks)]
             assert all(d > 0 and d / 2 == pytest.approx(round(d / 2), abs=1e-3) for d in distances)
 
     world.run(main)
@@ -448,9 +454,9 @@ def test_a_stopped_ticker_is_silent_but_not_closed(world: World) -> None:
 def test_a_ticker_needs_a_period(world: World, seconds: float) -> None:
     def main() -> None:
         ticker = mpg.Ticker(MS)
-        with pytest.raises(ValueError, match="^non-positive interval for NewTicker$"):
+        with pytest.raises(ValueError, match=r"^non-positive interval for NewTicker$"):
             mpg.Ticker(seconds)
-        with pytest.raises(ValueError, match="^non-positive interval for Ticker.Reset$"):
+        with pytest.raises(ValueError, match=r"^non-positive interval for Ticker\.Reset$"):
             ticker.reset(seconds)
         assert ticker.chan.recv_ok()[1], "it runs on as it was"
         ticker.stop()
@@ -729,7 +735,6 @@ def test_many_timers(world: World) -> None:
         before = mpg.now()
         fired: list[int] = []
         wg = mpg.sync.WaitGroup()
-        timers = []
 
         def fire(n: int) -> None:
             check_time(world, before, n % 10 + 1)
@@ -737,8 +742,7 @@ def test_many_timers(world: World) -> None:
             wg.done()
 
         wg.add(100)
-        for n in range(200):
-            timers.append(mpg.after_func((n % 10 + 1) * MS + (0 if n % 2 else 60), fire, n))
+        timers = [mpg.after_func((n % 10 + 1) * MS + (0 if n % 2 else 60), fire, n) for n in range(200)]
         stopped = [timer.stop() for timer in timers[::2]]
         wg.wait()
         assert all(stopped)
