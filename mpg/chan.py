@@ -42,7 +42,7 @@ class Selected(NamedTuple):
     None and True. chan: the channel of the case, or None.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs
     value: Any
     ok: bool
     chan: Any
@@ -57,7 +57,20 @@ class Chan(Generic[T]):
         TypeError, ValueError: `cap` is no int, or negative.
     """
 
-    __slots__ = ("__weakref__", "buf", "cap", "closed", "lock", "plain_used", "recvq", "run_id", "sendq", "seq", "timer", "world")
+    __slots__ = (
+        "__weakref__",
+        "buf",
+        "cap",
+        "closed",
+        "lock",
+        "plain_used",
+        "recvq",
+        "run_id",
+        "sendq",
+        "seq",
+        "timer",
+        "world",
+    )
 
     def __init__(self, cap: int = 0) -> None:
         if not isinstance(cap, int) or isinstance(cap, bool):

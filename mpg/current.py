@@ -79,7 +79,7 @@ class PlainM:
 
     def getg(self) -> PlainG:
         """This thread's PlainG."""
-        gp = tls.g
+        gp: PlainG | None = tls.g
         if gp is None:
             gp = tls.g = PlainG()
         return gp
@@ -100,7 +100,9 @@ class PlainM:
                 return True
             gp.note.acquire()
             return False
-        except BaseException:  # KeyboardInterrupt out of acquire: withdraw, or else finish what was handed over
+        except (
+            BaseException
+        ):  # KeyboardInterrupt out of acquire: withdraw, or else finish what was handed over
             if gp.waiting.cancel(gp):
                 raise
             gp.note.acquire()
@@ -145,4 +147,4 @@ def note_foreign(obj: Any) -> None:
 
 def world_error(what: object) -> MpgError:
     """The error for a primitive that is used outside of the world it was created in."""
-    return MpgError(f"{what!r} belongs to another world: a primitive is used where it was created, on the host or in one simulation")
+    return MpgError(f"{what!r} belongs to another world: a primitive is used where it was created")

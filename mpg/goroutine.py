@@ -142,5 +142,3 @@ def unlock_os_thread() -> None:
     mp.locks -= 1
     if not mp.locks:
         mp.lockedg = None
-
-

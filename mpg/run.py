@@ -84,19 +84,17 @@ def run(
             except (KeyboardInterrupt, SystemExit) as exc:  # a second signal, wherever it struck
                 hard = exc
                 stop(sched, exc)
-            finish(sched, m0, 0.0 if sched.hard else shutdown_timeout)
+            finish(sched, port, m0, 0.0 if sched.hard else shutdown_timeout)
     finally:
         tls.m = PLAIN
         runs.pop(sched.run_id, None)
     if hard is not None:
         raise hard
-    return outcome(sched)
+    return outcome(sched)  # type: ignore[no-any-return]
 
 
-def finish(sched: Sched, m0: M, timeout: float) -> None:
+def finish(sched: Sched, port: HostPort, m0: M, timeout: float) -> None:
     """Unwind the G's of M0, wait for the others, name what will not end."""
-    port = sched.port
-    assert isinstance(port, HostPort)
     deadline = monotonic() + timeout
     drop_fresh(sched)
     end_m(m0)

@@ -16,10 +16,10 @@ from typing import Any
 
 from .chan import Chan
 from .current import tls
-from .seconds import to_ns
 from .sched.proc import checkpoint, new_goid, newproc, ready
 from .sched.structs import G
 from .sched.timers import RTimer, add_timer, stop_timer
+from .seconds import to_ns
 from .status import SLEEP
 
 __all__ = ["FuncTimer", "Ticker", "Timer", "after", "after_func", "now", "sleep"]

@@ -106,9 +106,7 @@ class SelectorsPoller:
         self.pds: dict[int, PollDesc] = {}
 
     def interest(self, pd: PollDesc) -> int:
-        return (selectors.EVENT_READ if pd.r.cell else 0) | (
-            selectors.EVENT_WRITE if pd.w.cell else 0
-        )
+        return (selectors.EVENT_READ if pd.r.cell else 0) | (selectors.EVENT_WRITE if pd.w.cell else 0)
 
     def arm(self, pd: PollDesc, write: bool) -> None:
         self.pds[pd.fd] = pd
@@ -133,7 +131,9 @@ class SelectorsPoller:
             if key.fd == self.inner.fileno():
                 self.drain()
                 continue
-            mask = (READ | HUP if ev & selectors.EVENT_READ else 0) | (WRITE if ev & selectors.EVENT_WRITE else 0)
+            mask = (READ | HUP if ev & selectors.EVENT_READ else 0) | (
+                WRITE if ev & selectors.EVENT_WRITE else 0
+            )
             out.append((key.fd, mask & ~HUP))
         woken = deliver(mp, out, self.pds)
         for fd, _ in out:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import HOST_WORLD, tls
+from ..port import HOST, HOST_GIL, Capabilities, Rng, Stack
 from ..sched.mlife import post
-from ..port import HOST, HOST_GIL, Capabilities, Lock, Rng, Stack
 from .poller import EpollPoller, SelectorsPoller, default_poller
 from .signals import Signals
 from .spare import SpareMs
@@ -51,10 +51,12 @@ class HostPort:
     def __init__(self, caps: Capabilities | None = None, poller: str | None = None) -> None:
         self.caps = caps or (HOST_GIL if gil_enabled() else HOST)
         self.now = time.monotonic_ns
-        self.new_lock: Callable[[], Lock] = allocate_lock
+        self.new_lock: Any = allocate_lock
         self.new_ring: Any = deque
         self.new_slot: Any = list
-        self.new_poller: Any = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}[poller]
+        self.new_poller: Any = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}[
+            poller
+        ]
         self.spares = SpareMs("spare")
         self.dns = SpareMs("dns", limit=32)
         self.signals: Signals | None = None

@@ -52,7 +52,9 @@ def resolve(host: str, port: int, *, passive: bool = False) -> list[tuple[Any, A
     """
     flags = socket.AI_PASSIVE if passive else 0
     try:
-        infos = socket.getaddrinfo(host or None, port, 0, socket.SOCK_STREAM, 0, flags | socket.AI_NUMERICHOST)
+        infos = socket.getaddrinfo(
+            host or None, port, 0, socket.SOCK_STREAM, 0, flags | socket.AI_NUMERICHOST
+        )
     except socket.gaierror:
         mp = tls.m
         if mp.world != HOST_WORLD:

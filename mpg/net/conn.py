@@ -148,7 +148,9 @@ class Conn(NetFD):
         if self._wdeadline and mp.now() >= self._wdeadline:
             raise TimeoutError(f"write deadline of {self!r} has passed")
         if self._writer is not None:
-            raise RuntimeError(f"{mp.curg!r} wants to write {self!r} while {self._writer!r} waits to write it")
+            raise RuntimeError(
+                f"{mp.curg!r} wants to write {self!r} while {self._writer!r} waits to write it"
+            )
 
     @overload
     def makefile(self, mode: str = "r", buffering: int = -1) -> Any: ...

@@ -31,6 +31,7 @@ from ..seconds import to_ns
 
 __all__ = ["NetFD", "net_error"]
 
+
 class NetFD:
     """What Conn and Listener share: waiting, deadlines, closing."""
 

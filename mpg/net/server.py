@@ -223,7 +223,9 @@ class Server:
         with self._lock:
             left = list(self._conns)
             self.stats.aborted = len(left)
-        log.warning("%d connections on %s are closed after %g s", len(left), text_of(self.listener.addr), self.drain)
+        log.warning(
+            "%d connections on %s are closed after %g s", len(left), text_of(self.listener.addr), self.drain
+        )
         for conn in left:
             conn.close()
         select(recv_case(self._idle), timeout=BACKOFF_MAX)

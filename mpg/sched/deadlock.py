@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DeadlockError
 from ..status import GWAITING
-
 from .finish import live_gs, stop_locked
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def is_stuck_locked(sched: Sched) -> bool:
 
 
 def _sudogs(gs: list[G]) -> list[Any]:
-    out = []
+    out: list[Any] = []
     for gp in gs:
         w = gp.waiting
         if w is not None:

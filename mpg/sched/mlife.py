@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from ..status import PRUNNING
 from .idle import (
     mget_locked,
-    pidleget_locked,
     pidleget_spinning_locked,
     pidleput_locked,
     pidletake_locked,

@@ -85,7 +85,7 @@ def wait_io(mp: M, gp: G, pd: PollDesc, wait: IOWait, deadline: int, stale: Call
         if ns <= 0:
             return False
     if not pd.armed:
-        mp.sched.port.arm(mp, pd, wait is pd.w)  # type: ignore[attr-defined]
+        mp.sched.port.arm(mp, pd, wait is pd.w)
     wait.cell.append(gp)
     if stale() and claim_io(wait) is not None:
         return True

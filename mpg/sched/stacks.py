@@ -184,6 +184,7 @@ class PinnedM(BaseM):
     def goyield(self, gp: G) -> None:
         """Yield to the local tail (Go: goyield)."""
         gp.atomicstatus = GRUNNABLE
+        assert self.p is not None
         put(self, self.p, gp)
         self.leave(gp).switch()
         if gp.wake_exc is not None:

@@ -79,7 +79,7 @@ class G:
     ) -> None:
         self.id = goid
         self.fn: Any = fn
-        self.args = args
+        self.args: Any = args
         self.kwargs = kwargs
         self.context = context
         self.site = site  # the code object that said go, and where in it
@@ -254,6 +254,10 @@ class M:
         self.sigint = False
         self.sigterm = False
 
+    def start_fresh(self, gp: G) -> None:
+        """Give a fresh G a stack and switch to it; the rest of the behaviour is in `stacks.py`."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return f"<M {self.id}>"
 
@@ -381,7 +385,7 @@ class Sched:
         self.schedtrace_ns = 0
         self.started = 0
         self.schedtrace: Callable[[int], None] = print
-        self.m_main: Callable[[M], None] | None = None
+        self.m_main: Callable[[M], None]  # what a new M executes; boot sets it
         self.new_m_object: Any = None
         self.on_help: list[Callable[[], G | None]] = []  # what a helper of a stuck M should run besides
         self.nhelpers = 0  # G's that came from on_help

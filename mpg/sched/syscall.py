@@ -88,7 +88,20 @@ def exitsyscall(mp: Any) -> None:
 class Offload:
     """One call that a spare M makes for a G. Also the wait of that G."""
 
-    __slots__ = ("args", "c", "claimed", "context", "exc", "fn", "g", "kwargs", "lock", "mp", "result", "submit")
+    __slots__ = (
+        "args",
+        "c",
+        "claimed",
+        "context",
+        "exc",
+        "fn",
+        "g",
+        "kwargs",
+        "lock",
+        "mp",
+        "result",
+        "submit",
+    )
 
     def __init__(self, mp: M, gp: G, submit: Callable[[Any], None], fn: Any, args: Any, kwargs: Any) -> None:
         self.mp = mp

@@ -65,8 +65,6 @@ def sysmon(mp: M) -> None:
             if now - quiet_since >= sched.caps.deep_sleep_after_ns and not sched.schedtrace_ns:
                 if deep_sleep(mp, now):
                     idle, delay = 0, SYSMON_MIN_NS
-                if sched.stopping:
-                    return
                 now = mp.now()
             else:
                 with sched.lock:

@@ -35,7 +35,12 @@ class SimResult:
 
 
 def simulate(
-    main: Callable[..., Any], *args: Any, procs: int = 4, seed: int = 0, like: str = "go", deadlock: bool = True
+    main: Callable[..., Any],
+    *args: Any,
+    procs: int = 4,
+    seed: int = 0,
+    like: str = "go",
+    deadlock: bool = True,
 ) -> SimResult:
     """Run `main(*args)` on `procs` virtual P's in virtual time; the same seed gives the same run.
 
