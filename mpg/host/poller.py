@@ -16,7 +16,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..sched.netpoll import HUP, READ, WRITE, PollDesc, deliver
+from ..sched.netpoll import READ, WRITE, PollDesc, deliver
 
 if TYPE_CHECKING:
     from ..sched.structs import M
@@ -36,7 +36,7 @@ class EpollPoller:
         except OSError:
             self.epoll.close()
             raise
-        self.epoll.register(self.event_fd, select.EPOLLIN)
+        self.epoll.register(self.event_fd, select.EPOLLIN | select.EPOLLET)  # so it is never read
         self.pds: dict[int, PollDesc] = {}
 
     def arm(self, pd: PollDesc, write: bool) -> None:
@@ -57,24 +57,8 @@ class EpollPoller:
         mp.polled = time.monotonic_ns()
         if not events:
             return False
-        out = []
-        for fd, ev in reversed(events):
-            if fd == self.event_fd:
-                self.drain()
-                continue
-            mask = READ if ev & 1 else 0
-            if ev & 4:
-                mask |= WRITE
-            if ev & ~5:  # RDHUP, HUP, ERR
-                mask |= READ | HUP
-            out.append((fd, mask))
-        return deliver(mp, out, self.pds)
-
-    def drain(self) -> None:
-        try:
-            os.eventfd_read(self.event_fd)
-        except BlockingIOError:
-            pass
+        events.reverse()
+        return deliver(mp, events, self.pds)
 
     def wakeup(self) -> None:
         """Make `poll` return. Any thread, and signal handlers."""
@@ -131,10 +115,8 @@ class SelectorsPoller:
             if key.fd == self.inner.fileno():
                 self.drain()
                 continue
-            mask = (READ | HUP if ev & selectors.EVENT_READ else 0) | (
-                WRITE if ev & selectors.EVENT_WRITE else 0
-            )
-            out.append((key.fd, mask & ~HUP))
+            mask = (READ if ev & selectors.EVENT_READ else 0) | (WRITE if ev & selectors.EVENT_WRITE else 0)
+            out.append((key.fd, mask))
         woken = deliver(mp, out, self.pds)
         for fd, _ in out:
             pd = self.pds.get(fd)

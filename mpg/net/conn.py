@@ -12,7 +12,10 @@ import socket
 from typing import Any, overload
 
 from ..current import tls
+from ..errors import ClosedError
+from ..sched.netpoll import PollDesc
 from ..sched.proc import checkpoint
+from ..status import IO_WAIT
 from .fd import NetFD
 
 __all__ = ["Conn"]
@@ -27,13 +30,15 @@ class Conn(NetFD):
     by `with`, or by `serve` when the handler returns.
     """
 
-    __slots__ = ("_recv", "_remote_addr", "_send")
+    __slots__ = ("_reader", "_recv", "_remote_addr", "_send", "_writer")
 
     def __init__(self, sock: socket.socket, remote_addr: Any = None) -> None:
         if not isinstance(sock, socket.socket):
             raise TypeError(f"Conn takes a connected stream socket, not {type(sock).__name__}")
         sock.setblocking(False)
         super().__init__(sock)
+        self._reader: Any = None  # the G that waits, for each direction
+        self._writer: Any = None
         self._recv = sock.recv
         self._send = sock.send
         self._remote_addr = remote_addr
@@ -76,7 +81,21 @@ class Conn(NetFD):
                     if len(data) < n and data and not pd.hup:
                         pd.rready = False
                     return data
-            self._wait_read(mp, pd)
+            gp = mp.curg  # what follows is `_wait_read`, with fewer frames for a switch to leave
+            if self._rdeadline or self._reader is not None:
+                self._may_read(mp)
+            self._begin(mp, gp, pd, pd.r)
+            self._reader = gp
+            try:
+                if self._rdeadline:
+                    mp.gopark_timed(gp, pd.r, IO_WAIT, max(0, self._rdeadline - mp.now()))
+                else:
+                    mp.gopark(gp, pd.r, IO_WAIT)
+            finally:
+                self._reader = None
+                mp.iowait -= 1
+            if self._closed:
+                raise ClosedError(f"{self!r} was closed while {gp!r} waited for it")
 
     def recv_into(self, buffer: Any, n: int = 0) -> int:
         """As `recv`, into a writable buffer (its first `n` bytes, if given). The number of bytes, 0 at the end."""
@@ -138,19 +157,36 @@ class Conn(NetFD):
         self._sock.shutdown(socket.SHUT_WR)
 
     def _may_read(self, mp: Any) -> None:
-        """Not beyond the deadline, even if data is there (Go: so a busy stream cannot outlive it); not twice."""
-        if self._rdeadline and mp.now() >= self._rdeadline:
-            raise TimeoutError(f"read deadline of {self!r} has passed")
+        """Not beyond the deadline, even if data is there (as in Go); and not two G's at once."""
+        self._check_deadline(mp, write=False)
         if self._reader is not None:
             raise RuntimeError(f"{mp.curg!r} wants to read {self!r} while {self._reader!r} waits to read it")
 
     def _may_write(self, mp: Any) -> None:
-        if self._wdeadline and mp.now() >= self._wdeadline:
-            raise TimeoutError(f"write deadline of {self!r} has passed")
+        """The same for writing."""
+        self._check_deadline(mp, write=True)
         if self._writer is not None:
             raise RuntimeError(
                 f"{mp.curg!r} wants to write {self!r} while {self._writer!r} waits to write it"
             )
+
+    def _wait_read(self, mp: Any, pd: PollDesc) -> None:
+        """Park until there may be something to read."""
+        self._may_read(mp)
+        self._reader = gp = mp.curg
+        try:
+            self._park(mp, gp, pd, pd.r, write=False)
+        finally:
+            self._reader = None
+
+    def _wait_write(self, mp: Any, pd: PollDesc) -> None:
+        """Park until there may be room."""
+        self._may_write(mp)
+        self._writer = gp = mp.curg
+        try:
+            self._park(mp, gp, pd, pd.w, write=True)
+        finally:
+            self._writer = None
 
     @overload
     def makefile(self, mode: str = "r", buffering: int = -1) -> Any: ...

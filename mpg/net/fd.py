@@ -25,9 +25,10 @@ from typing import Any, Self
 from ..current import HOST_WORLD, new_lock, tls
 from ..errors import ClosedError, SimulationError
 from ..sched.mlife import post
-from ..sched.netpoll import PollDesc, claim_io, wait_io
+from ..sched.netpoll import IOWait, PollDesc, claim_io
 from ..sched.proc import ready
 from ..seconds import to_ns
+from ..status import IO_WAIT
 
 __all__ = ["NetFD", "net_error"]
 
@@ -43,13 +44,11 @@ class NetFD:
         "_lock",
         "_pds",
         "_rdeadline",
-        "_reader",
         "_refs",
         "_rpd",
         "_sock",
         "_wdeadline",
         "_wpd",
-        "_writer",
     )
 
     def __init__(self, sock: socket.socket) -> None:
@@ -60,8 +59,6 @@ class NetFD:
         # Guarded by the lock; the flag and the deadlines are also read without it.
         self._closed = False
         self._pds: tuple[PollDesc, ...] = ()
-        self._reader: Any = None  # the G that waits, for each direction
-        self._writer: Any = None
         self._refs = 0  # M's whose letter about the close is under way
         self._rdeadline = 0  # on the clock of the M's, 0 for none
         self._wdeadline = 0
@@ -101,37 +98,36 @@ class NetFD:
             self._pds = (*(pd for pd in self._pds if not pd.mp.exited), pd)
             return pd
 
-    def _wait_read(self, mp: Any, pd: PollDesc) -> None:
-        """Park until there may be something to read. ClosedError, TimeoutError, RuntimeError (two readers)."""
-        gp = mp.curg
-        with self._lock:
-            if self._reader is not None:
-                raise busy(self, "read", self._reader, gp)
-            self._reader = gp
-        try:
-            deadline = self._rdeadline
-            if not wait_io(mp, gp, pd, pd.r, deadline, lambda: self._closed or self._rdeadline != deadline):
-                raise TimeoutError(f"read deadline of {self!r} has passed")
-        finally:
-            self._reader = None
-        if self._closed:
-            raise ClosedError(f"{self!r} was closed while {gp!r} waited to read from it")
+    def _begin(self, mp: Any, gp: Any, pd: PollDesc, wait: IOWait) -> None:
+        """Publish that `gp` waits. Then the caller parks, and afterwards takes one from `mp.iowait`."""
+        if not pd.armed:
+            mp.sched.port.arm(mp, pd, wait is pd.w)
+        gp.waiting = wait
+        wait.cell.append(gp)
+        if self._closed and claim_io(wait) is not None:
+            raise ClosedError(f"use of closed {self!r}")
+        mp.iowait += 1
 
-    def _wait_write(self, mp: Any, pd: PollDesc) -> None:
-        """The same for writing."""
-        gp = mp.curg
-        with self._lock:
-            if self._writer is not None:
-                raise busy(self, "write", self._writer, gp)
-            self._writer = gp
+    def _park(self, mp: Any, gp: Any, pd: PollDesc, wait: IOWait, *, write: bool) -> None:
+        """Park until something happens to this direction. ClosedError, TimeoutError."""
+        if self._wdeadline if write else self._rdeadline:
+            self._check_deadline(mp, write=write)
+        self._begin(mp, gp, pd, wait)
         try:
-            deadline = self._wdeadline
-            if not wait_io(mp, gp, pd, pd.w, deadline, lambda: self._closed or self._wdeadline != deadline):
-                raise TimeoutError(f"write deadline of {self!r} has passed")
+            deadline = self._wdeadline if write else self._rdeadline
+            if deadline:
+                mp.gopark_timed(gp, wait, IO_WAIT, max(0, deadline - mp.now()))
+            else:
+                mp.gopark(gp, wait, IO_WAIT)
         finally:
-            self._writer = None
+            mp.iowait -= 1
         if self._closed:
-            raise ClosedError(f"{self!r} was closed while {gp!r} waited to write to it")
+            raise ClosedError(f"{self!r} was closed while {gp!r} waited for it")
+
+    def _check_deadline(self, mp: Any, *, write: bool) -> None:
+        deadline = self._wdeadline if write else self._rdeadline
+        if deadline and mp.now() >= deadline:
+            raise TimeoutError(f"{'write' if write else 'read'} deadline of {self!r} has passed")
 
     # -- deadlines
 
@@ -241,11 +237,6 @@ def deadline_at(seconds: float | None) -> int:
     if seconds is None:
         return 0
     return max(1, tls.m.now() + to_ns(seconds, "a deadline"))  # type: ignore[no-any-return]
-
-
-def busy(what: NetFD, verb: str, first: Any, second: Any) -> RuntimeError:
-    """Two G's want the same direction of one socket: their bytes would be interleaved at random."""
-    return RuntimeError(f"{second!r} wants to {verb} {what!r} while {first!r} waits to {verb} it")
 
 
 def net_error(mp: Any) -> Exception:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..current import HOST_WORLD, tls
 from ..errors import ClosedError
-from ..sched.netpoll import PollDesc, wait_io
+from ..sched.netpoll import PollDesc
 from ..sched.proc import checkpoint
 from ..sync import Mutex
 from .addr import Address, parse, resolve
@@ -57,8 +57,8 @@ class Listener(NetFD):
         if pd is None or pd.mp is not mp:
             pd = self._rpd = self._attach(mp)
         while True:
-            if self._rdeadline and mp.now() >= self._rdeadline:
-                raise TimeoutError(f"deadline of {self!r} has passed")
+            if self._rdeadline:
+                self._check_deadline(mp, write=False)
             if pd.rready:
                 try:
                     fd, peer = self._accept()
@@ -80,8 +80,7 @@ class Listener(NetFD):
         with turn:
             if self._closed or pd.rready:
                 return
-            deadline = self._rdeadline
-            wait_io(mp, mp.curg, pd, pd.r, deadline, lambda: self._closed or self._rdeadline != deadline)
+            self._park(mp, mp.curg, pd, pd.r, write=False)
 
     def __iter__(self) -> Iterator[Conn]:
         while True:

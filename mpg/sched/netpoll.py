@@ -16,20 +16,23 @@ leaves the poller before its fd is closed, and an fd is closed only when every M
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..status import GRUNNABLE, IO_WAIT
+from ..status import GRUNNABLE
 from .runq import put, put_global_started
 
 if TYPE_CHECKING:
     from .structs import G, M
 
-__all__ = ["IOWait", "PollDesc", "claim_io", "deliver", "wait_io"]
+__all__ = ["IOWait", "PollDesc", "claim_io", "deliver"]
 
-READ = 1
-WRITE = 2
-HUP = 4
+# Event bits. They are those of epoll, so that its events need no translation.
+READ = 0x001  # EPOLLIN
+WRITE = 0x004  # EPOLLOUT
+HUP = ~(READ | WRITE)  # EPOLLRDHUP, EPOLLHUP, EPOLLERR
+READ_HUP = ~WRITE
+WRITE_HUP = ~READ
 
 
 class PollDesc:
@@ -73,34 +76,6 @@ def claim_io(wait: IOWait) -> G | None:
         return None
 
 
-def wait_io(mp: M, gp: G, pd: PollDesc, wait: IOWait, deadline: int, stale: Callable[[], bool]) -> bool:
-    """Park until the hint of this direction is set or somebody claims the wait (Go: netpollblock).
-
-    `stale` is asked after the wait has been published: True means that there is no reason to wait any more.
-    Returns False if the deadline (0: none) has passed.
-    """
-    ns = -1
-    if deadline:
-        ns = deadline - mp.now()
-        if ns <= 0:
-            return False
-    if not pd.armed:
-        mp.sched.port.arm(mp, pd, wait is pd.w)
-    wait.cell.append(gp)
-    if stale() and claim_io(wait) is not None:
-        return True
-    gp.waiting = wait
-    mp.iowait += 1
-    try:
-        if ns < 0:
-            mp.gopark(gp, wait, IO_WAIT)  # type: ignore[attr-defined]
-        else:
-            mp.gopark_timed(gp, wait, IO_WAIT, ns)  # type: ignore[attr-defined]
-    finally:
-        mp.iowait -= 1
-    return True
-
-
 def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) -> bool:
     """Turn events into hints and runnable G's; the last event first, as Go's list does (Go: netpollready)."""
     woken = False
@@ -110,11 +85,11 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
             continue
         if mask & HUP:
             pd.hup = True
-        if mask & (WRITE | HUP):
+        if mask & WRITE_HUP:
             pd.wready = True
             if pd.w.cell:
                 woken = wake_io(mp, pd.w) or woken
-        if mask & (READ | HUP):
+        if mask & READ_HUP:
             pd.rready = True
             if pd.r.cell:
                 woken = wake_io(mp, pd.r) or woken
@@ -123,8 +98,9 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
 
 def wake_io(mp: M, wait: IOWait) -> bool:
     """Waiting to runnable: to the local tail, or without a P to the global side (Go: injectglist)."""
-    gp = claim_io(wait)
-    if gp is None:
+    try:
+        gp = wait.cell.pop()
+    except IndexError:
         return False
     gp.atomicstatus = GRUNNABLE
     pp = mp.p

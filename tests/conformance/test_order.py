@@ -498,3 +498,8 @@ def test_until_and_park_keep_the_order(one_p: World) -> None:
         join_all(gs)
 
     one_p.run(main)
+
+
+def test_a_wrong_order_is_found(one_p: World) -> None:
+    with pytest.raises(AssertionError):
+        check_order(one_p, lambda: [0, 1, 2, 3, 4], LAST_FIRST)
