@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 
 from .current import tls
 from .errors import Goexit
-from .sched.mlife import procresize
+from .sched.mlife import procresize, ring_bell
 from .sched.proc import checkpoint, new_goid, new_goids, newproc
 from .sched.structs import G
 
@@ -119,23 +119,29 @@ def gomaxprocs(n: int = 0) -> int:
 
 
 def lock_os_thread() -> None:
-    """Keep this G on its thread, and other fresh G's off it, until `unlock_os_thread` (Go: LockOSThread).
+    """Keep this G on its thread, and fresh G's off it, until `unlock_os_thread` (Go: LockOSThread).
 
-    On the host a started G never leaves its thread anyway; what this adds is that no fresh G starts there.
-    Calls nest.
+    On the host a started G never leaves its thread anyway; what this adds is that no fresh G starts there. G's
+    that have started there already stay. Calls nest. A simulation has no threads to lock: there it does nothing.
+
+    Raises:
+        RuntimeError: outside a run, or another G has locked this thread.
     """
     mp = tls.m
-    if mp.curg is None:
+    gp = mp.curg
+    if gp is None:
         raise RuntimeError("mpg.lock_os_thread needs a run: call it inside mpg.run(main)")
-    if mp.lockedg is None:
-        mp.lockedg = mp.curg
-    if mp.lockedg is not mp.curg:
+    if mp.sched.caps.stacks_move:
+        return
+    if mp.lockedg is not None and mp.lockedg is not gp:
         raise RuntimeError(f"{mp.lockedg!r} has locked this thread")
+    mp.lockedg = gp
     mp.locks += 1
+    ring_bell(mp)
 
 
 def unlock_os_thread() -> None:
-    """Undo one `lock_os_thread`."""
+    """Undo one `lock_os_thread`; without one it does nothing, as in Go."""
     mp = tls.m
     if mp.curg is None or mp.lockedg is not mp.curg:
         return

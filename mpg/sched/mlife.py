@@ -212,6 +212,8 @@ def procresize(sched: Sched, n: int) -> None:
     fresh: list[P] = []
     with sched.lock:
         sched.gomaxprocs = n
+        for pp in sched.allp:
+            pp.procs = n
         for pp in list(sched.allp):
             if pp.relief_for is None and pp.id >= n:
                 if pidletake_locked(sched, pp):

@@ -18,10 +18,10 @@ from ..current import note_foreign
 from ..errors import Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GSYSCALL, GWAITING
 from .idle import pidleget_locked
-from .mlife import become_spinning_locked, put_p, releasep, resetspinning, startm, wakep
+from .mlife import become_spinning_locked, handoffp, put_p, releasep, resetspinning, startm, wakep
 from .park import give_up_p, without_p
 from .policy import GOID_BATCH, STEAL_ROUNDS, may_spin, steal_order
-from .runq import grab, pick, put_global_locked, put_global_started, put_next, take_stolen
+from .runq import grab, pick, pick_started, put_global_locked, put_global_started, put_next, take_stolen
 from .structs import G
 from .timers import check_timers
 
@@ -60,6 +60,11 @@ def find_runnable(mp: M) -> G | None:
             continue
         if pp.when:
             check_timers(mp, pp)
+        if mp.lockedg is not None:
+            gp = only_started(mp, pp)
+            if gp is not None:
+                return gp
+            continue
         gp = pick(mp, pp)
         if gp is not None:
             return gp
@@ -73,6 +78,14 @@ def find_runnable(mp: M) -> G | None:
         gp = give_up_p(mp, pp)
         if gp is not None:
             return gp
+
+
+def only_started(mp: M, pp: P) -> G | None:
+    """For an M that a G has locked: one of its own G's, or give the P to an M that may start fresh ones."""
+    gp = pick_started(mp, pp)
+    if gp is None and not (mp.iowait and mp.sched.port.netpoll(mp)):
+        handoffp(mp.sched, releasep(mp))
+    return gp
 
 
 def steal(mp: M, pp: P) -> G | None:
@@ -137,7 +150,7 @@ def attend(mp: M) -> bool:
     """Answer the doorbell. True if the run is over."""
     sched = mp.sched
     with mp.lock:
-        mp.attn = sched.stopping or mp.insyscall
+        mp.attn = sched.stopping or mp.insyscall or mp.lockedg is not None
         if mp.inbox:
             inbox, mp.inbox = mp.inbox, []
         else:

@@ -22,7 +22,7 @@ from .policy import FAIR_TICK, GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS,
 if TYPE_CHECKING:
     from .structs import G, M, P, Sched
 
-__all__ = ["drop_fresh", "grab", "pick", "put", "put_global_locked", "put_next", "put_global_started"]
+__all__ = ["drop_fresh", "grab", "pick", "pick_started", "put", "put_global_locked", "put_next", "put_global_started"]
 
 
 def put(mp: M, pp: P, gp: G) -> None:
@@ -83,15 +83,29 @@ def pick(mp: M, pp: P) -> G | None:
             return gp
         except IndexError:
             pass
-    gp = get_local(mp, pp) if mp.lq or pp.ring else None
-    if gp is None:
-        if pp.global_hint:
-            gp = get_global_batch(mp, pp)
-        elif mp.gq:
-            gp = mp.gq.popleft() if len(mp.gq) == 1 else get_global_batch(mp, pp)
+    if pp.ring:
+        gp = get_local(mp, pp)
+    elif mp.lq:
+        gp = mp.lq.popleft()
+    if gp is None and (mp.gq or pp.global_hint):
+        gp = get_global_batch(mp, pp)
     if gp is not None:
         pp.schedtick = tick + 1
     return gp
+
+
+def pick_started(mp: M, pp: P) -> G | None:
+    """As `pick`, leaving the fresh G's alone: for an M that a G has locked."""
+    gp = mp.next
+    if gp is not None:
+        mp.next = None
+        pp.nexttick += 1
+        return gp
+    queue = mp.lq or mp.gq
+    if not queue:
+        return None
+    pp.schedtick += 1
+    return queue.popleft()
 
 
 def get_local(mp: M, pp: P) -> G | None:
@@ -128,10 +142,16 @@ def get_global_locked(mp: M) -> G | None:
 
 def get_global_batch(mp: M, pp: P) -> G | None:
     """The head of the global side to run, and a fair share of what follows into the local queue."""
+    if pp.global_hint:
+        with mp.sched.lock:
+            return get_global_batch_locked(mp, pp)
     gq = mp.gq
-    if not pp.global_hint:
-        more = global_batch(len(gq), mp.sched.gomaxprocs) - 1
-        first = gq.popleft()
+    n = len(gq)
+    first = gq.popleft()
+    more = n // pp.procs if n < GLOBAL_BATCH else global_batch(n, pp.procs) - 1
+    if more:
+        if more == n:
+            more -= 1
         lq, ticket = mp.lq, pp.ticket
         for _ in range(more):
             gp = gq.popleft()
@@ -139,9 +159,7 @@ def get_global_batch(mp: M, pp: P) -> G | None:
             ticket += 1
             lq.append(gp)
         pp.ticket = ticket
-        return first
-    with mp.sched.lock:
-        return get_global_batch_locked(mp, pp)
+    return first
 
 
 def get_global_batch_locked(mp: M, pp: P) -> G | None:

@@ -78,6 +78,9 @@ class BaseM(M):
         if gp.listed is not None:
             del gp.listed[gp]
             gp.listed = None
+        if gp is self.lockedg:
+            self.lockedg = None
+            self.locks = 0
         if gp.joiners is not None:
             wake_joiners(self, gp)
         if gp.exc is not None or gp is self.sched.main:

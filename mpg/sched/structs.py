@@ -6,7 +6,7 @@ written *into* its M or P by whoever changes it:
 * `M.attn`, the doorbell: something wants the attention of this M (its inbox, preemption, the end of the run).
   Every operation reads it; `attend` in `proc.py` clears it first and looks at the causes afterwards.
 * `P.wake_hint`: a P is idle, nobody is spinning and this world wakes eagerly, so new work calls `wakep`.
-* `P.global_hint`: the global queue is not empty.
+* `P.global_hint`: the global queue is not empty. `P.procs`: GOMAXPROCS.
 
 G's in local queues. A fresh G may be stolen, so it is in the P's `ring` or `runnext`, which are shared cells.
 A started G on pinned stacks is locked to its M (`G.home`), so it is in a plain deque of that M: `lq` for what
@@ -273,6 +273,7 @@ class P:
         "m",
         "nexttick",
         "preempt",
+        "procs",
         "relief",
         "relief_for",
         "reported",
@@ -312,6 +313,7 @@ class P:
         self.preempt = False
         self.wake_hint = sched.wake_hint
         self.global_hint = bool(sched.globq)
+        self.procs = sched.gomaxprocs
         # Guarded by sched.lock, changed by the M that holds it (mlife.acquirep, releasep).
         self.status = PIDLE
         self.m: M | None = None
