@@ -36,7 +36,7 @@ a few commands to try:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status.
+    """Run the command line, on the main thread; returns the exit status.
 
     Raises:
         SystemExit: after --help, --version, wrong usage or a second SIGTERM.
@@ -112,7 +112,9 @@ def serve(args: argparse.Namespace) -> int:
     try:
         listener = mpg.net.listen(args.addr)
     except (OSError, ValueError) as exc:
-        reason = str(exc) if args.addr in str(exc) else f"cannot listen on {args.addr}: {exc.args[-1]}"
+        reason = str(exc.strerror if isinstance(exc, OSError) else exc)
+        if not reason.startswith("cannot listen on"):  # as `listen` itself says
+            reason = f"cannot listen on {args.addr}: {reason}"
         print(f"mpg serve: {reason}", file=sys.stderr)
         return 1
     every = None if args.schedtrace is None else args.schedtrace / 1000

@@ -65,24 +65,31 @@ def live_gs(sched: Sched) -> list[G]:
 def unwind(mp: M, gs: dict[G, None]) -> None:
     """Resume every G in `gs` with Unwind, oldest first, until all have ended or been abandoned. On g0."""
     while gs:
-        gp = min(gs, key=lambda g: g.id)
-        gp.unwinds += 1
-        if gp.unwinds > UNWIND_LIMIT:
-            del gs[gp]
-            gp.listed = None
-            mp.abandoned.append(gp)
-            continue
-        if gp.waiting is not None:
-            gp.waiting.cancel(gp)
-        gp.pending = None
-        gp.wake_exc = Unwind()
-        gp.atomicstatus = GRUNNING
-        mp.curg = gp
-        gp.stack.switch()  # type: ignore[union-attr]
-        if mp.commit is not None:
-            mp.commit, commit = None, mp.commit
-            commit.release()
-        mp.curg = None
+        for gp in sorted(gs, key=lambda g: g.id):
+            while gp in gs:
+                unwind_g(mp, gp)
+
+
+def unwind_g(mp: M, gp: G) -> None:
+    """Resume one G with Unwind; it ends, or parks again."""
+    gp.unwinds += 1
+    if gp.unwinds > UNWIND_LIMIT:
+        assert gp.listed is not None
+        del gp.listed[gp]
+        gp.listed = None
+        mp.abandoned.append(gp)
+        return
+    if gp.waiting is not None:
+        gp.waiting.cancel(gp)
+    gp.pending = None
+    gp.wake_exc = Unwind()
+    gp.atomicstatus = GRUNNING
+    mp.curg = gp
+    gp.stack.switch()  # type: ignore[union-attr]
+    if mp.commit is not None:
+        mp.commit, commit = None, mp.commit
+        commit.release()
+    mp.curg = None
 
 
 def end_carriers(mp: M, exit_class: type[BaseException]) -> None:
