@@ -26,7 +26,7 @@ from ..errors import Goexit
 from ..status import GRUNNABLE, PIDLE, PRUNNING
 from .deadlock import checkdead_locked, is_stuck_locked
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
-from .mlife import handoffp, post, ring_bell, startm
+from .mlife import handoffp, post, ring_bell, startm, wake
 from .park import sleep
 from .policy import DEEP_SLEEP_NS, MAX_SPARES, POLL_NS, SLICE_NS, SYSMON_MIN_NS, sysmon_delay
 from .proc import interrupt
@@ -173,7 +173,7 @@ def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
     if pp.rung_at != moves:  # it is overdue and has just been told; an M that makes mpg operations will yield
         pp.rung_at = moves
         return
-    if not pp.runqempty() or sched.globq or (sched.on_help and not pp.helpers):
+    if not pp.runqempty() or sched.globq or sched.pwait or (sched.on_help and not pp.helpers):
         help_out(sched, pp)
     if not pp.reported and sched.stall_report_ns and stuck >= sched.stall_report_ns:
         pp.reported = True
@@ -203,9 +203,17 @@ def help_out(sched: Sched, pp: P) -> None:
                 sched.goidgen += 1
                 sched.nhelpers += 1
             put_global_locked(sched, pp.helpers)
-        sched.nmspinning += 1
-        publish_locked(sched)
-    startm(sched, idle, True)
+        waiter = sched.pwait.popleft() if sched.pwait else None
+        if waiter is None:
+            sched.nmspinning += 1
+            publish_locked(sched)
+        else:  # an M whose own G's are ready, such as an earlier helper that has accepted a connection
+            waiter.wants_p = False
+            waiter.nextp = idle
+    if waiter is None:
+        startm(sched, idle, True)
+    else:
+        wake(waiter)
 
 
 def end_help(pp: P) -> None:
