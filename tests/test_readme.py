@@ -16,7 +16,9 @@ def test_the_program_runs():
     (program,) = blocks("python")
     lines = [line for line in program.splitlines() if line.strip()]
     assert len(lines) <= 17
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "[b'hello', b'hello', b'hello']\n"
 

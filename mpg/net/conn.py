@@ -144,7 +144,21 @@ class Conn(NetFD):
 
     def sendall(self, data: Any) -> None:
         """Send all of `data`. After an error some of it may have been sent. Raises as `send`."""
-        sent = self.send(data)
+        mp = tls.m
+        if mp.attn:
+            checkpoint(mp)
+            mp = tls.m
+        pd = self._wpd
+        if pd is None or pd.mp is not mp:
+            pd = self._wpd = self._attach(mp)
+        if self._wdeadline or self._writer is not None:
+            self._may_write(mp)
+        sent = 0
+        if pd.wready:
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                pd.wready = False
         if type(data) is bytes and sent == len(data):
             return
         view = memoryview(data).cast("B")

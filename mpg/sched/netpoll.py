@@ -30,9 +30,7 @@ __all__ = ["IOWait", "PollDesc", "claim_io", "deliver"]
 # Event bits. They are those of epoll, so that its events need no translation.
 READ = 0x001  # EPOLLIN
 WRITE = 0x004  # EPOLLOUT
-HUP = ~(READ | WRITE)  # EPOLLRDHUP, EPOLLHUP, EPOLLERR
-READ_HUP = ~WRITE
-WRITE_HUP = ~READ
+BOTH = READ | WRITE  # whatever is greater contains EPOLLERR, EPOLLHUP or EPOLLRDHUP
 
 
 class PollDesc:
@@ -83,13 +81,14 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
         pd = pds.get(fd)
         if pd is None:
             continue
-        if mask & HUP:
+        if mask > BOTH:
             pd.hup = True
-        if mask & WRITE_HUP:
+            mask = BOTH
+        if mask & WRITE:
             pd.wready = True
             if pd.w.cell:
                 woken = wake_io(mp, pd.w) or woken
-        if mask & READ_HUP:
+        if mask & READ:
             pd.rready = True
             if pd.r.cell:
                 woken = wake_io(mp, pd.r) or woken

@@ -22,7 +22,16 @@ from .policy import FAIR_TICK, GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS,
 if TYPE_CHECKING:
     from .structs import G, M, P, Sched
 
-__all__ = ["drop_fresh", "grab", "pick", "pick_started", "put", "put_global_locked", "put_next", "put_global_started"]
+__all__ = [
+    "drop_fresh",
+    "grab",
+    "pick",
+    "pick_started",
+    "put",
+    "put_global_locked",
+    "put_next",
+    "put_global_started",
+]
 
 
 def put(mp: M, pp: P, gp: G) -> None:
