@@ -30,11 +30,10 @@ class SpareM:
         )
 
     def loop(self) -> None:
-        while self.call is not None:
-            self.call()
-            self.call = self.pool.next_call(self)
-            if self.call is None:
-                self.note.acquire()
+        call = self.call
+        while call is not None:
+            call()
+            call = self.pool.next_call(self)
 
 
 class SpareMs:
@@ -73,14 +72,17 @@ class SpareMs:
                 self.queue.append(call)
 
     def next_call(self, spare: SpareM) -> Callable[[], None] | None:
+        """Wait for the next call of an idle spare M; None: it is to end."""
         with self.lock:
             if self.queue:
-                return self.queue.popleft()
+                spare.call = self.queue.popleft()
+                return spare.call
+            spare.call = None  # before it is in the list: whoever takes it from there fills it
             if self.closed:
-                spare.note.release()
-            else:
-                self.idle.append(spare)
-            return None
+                return None
+            self.idle.append(spare)
+        spare.note.acquire()
+        return spare.call
 
     def close(self, deadline: float) -> list[str]:
         """End the idle ones, wait for the busy ones until `deadline`; returns what is still in progress."""
