@@ -47,10 +47,10 @@ def steal_order(r: int, strides: list[int], n: int) -> list[int]:
     return order
 
 
-def sysmon_delay(idle: int, delay: int) -> int:
+def sysmon_delay(idle: int, delay: int, longest: int = SYSMON_MAX_NS) -> int:
     """sysmon's next sleep, after `idle` passes that took no P (Go: sysmon)."""
     if idle == 0:
         return SYSMON_MIN_NS
     if idle > SYSMON_IDLE_LOOPS:
-        return min(delay * 2, SYSMON_MAX_NS)
+        return min(delay * 2, longest)
     return delay

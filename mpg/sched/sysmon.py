@@ -52,7 +52,7 @@ def sysmon(mp: M) -> None:
     quiet_since = mp.now()
     trace_at = mp.now() + sched.schedtrace_ns
     while True:
-        delay = sysmon_delay(idle, delay)
+        delay = sysmon_delay(idle, delay, sched.caps.sysmon_longest_ns)
         now = mp.now()
         sleep(mp, now + delay)
         if sched.stopping:

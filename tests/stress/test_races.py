@@ -21,7 +21,7 @@ import mpg
 from mpg import recv_case, select, send_case
 from mpg.port import HOST
 
-pytestmark = [pytest.mark.stress, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.stress, pytest.mark.timeout(60)]
 
 SECONDS = float(os.environ.get("MPG_STRESS_SECONDS", "4"))  # for each test
 
