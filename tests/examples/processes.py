@@ -19,9 +19,9 @@ LIMIT = 20.0  # seconds for any one wait
 
 
 class Program:
-    """`python ARGS...`; ended and closed at the end of the `with`."""
+    """`python ARGS...`; ended and closed at the end of the `with`. Its warnings are errors, unless `warnings` says."""
 
-    def __init__(self, *args: object) -> None:
+    def __init__(self, *args: object, warnings: str = "error") -> None:
         self.process = subprocess.Popen(
             [sys.executable, *map(str, args)],
             stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ class Program:
             stderr=subprocess.PIPE,
             bufsize=0,
             cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "error"},
+            env={**os.environ, "PYTHONWARNINGS": warnings},
         )
         self.pending = {"stdout": b"", "stderr": b""}
 

@@ -17,8 +17,10 @@ import mpg
 
 
 @contextmanager
-def serving(*args: object, addr: str = "127.0.0.1:0") -> Iterator[tuple[Program, int]]:
-    with Program("-m", "mpg", "serve", *args, "--addr", addr) as program:
+def serving(
+    *args: object, addr: str = "127.0.0.1:0", warnings: str = "error"
+) -> Iterator[tuple[Program, int]]:
+    with Program("-m", "mpg", "serve", *args, "--addr", addr, warnings=warnings) as program:
         yield program, program.port()
 
 
@@ -111,7 +113,11 @@ def test_drain_ends():
 
 
 def test_terminated_twice():
-    with serving("echo", "--drain", 60) as (program, port), Peer(port) as peer:
+    """At once means that threads are left to themselves, and a ResourceWarning may say so."""
+    with (
+        serving("echo", "--drain", 60, warnings="error,ignore::ResourceWarning") as (program, port),
+        Peer(port) as peer,
+    ):
         assert peer.ask("before") == "before"
         program.terminate()
         wait_refused(port)

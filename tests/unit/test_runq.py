@@ -1,0 +1,166 @@
+"""The run queues of one M and its P, without a run: order by ticket, overflow, batches, theft."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mpg.port import HOST_GIL
+from mpg.sched import runq
+from mpg.sched.stacks import PinnedM
+from mpg.sched.structs import G, P, Sched
+
+
+class FakePort(SimpleNamespace):
+    """As much of a port as queues need."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            world=0, caps=HOST_GIL, now=lambda: 1, new_rng=lambda: None, usleep=lambda mp, ns: None
+        )
+
+    def new_lock(self) -> Any:
+        import threading
+
+        return threading.Lock()
+
+    def new_ring(self) -> Any:
+        from collections import deque
+
+        return deque()
+
+    def new_slot(self) -> Any:
+        return []
+
+
+class Bench:
+    """One Sched with `procs` P's, and M's that hold them."""
+
+    def __init__(self, procs: int = 1) -> None:
+        self.sched = Sched(FakePort(), procs, run_id=1)  # type: ignore[arg-type]
+        self.sched.allp = [P(self.sched, i) for i in range(procs)]
+        self.ms = [PinnedM(self.sched, i) for i in range(procs)]
+        for mp, pp in zip(self.ms, self.sched.allp, strict=True):
+            mp.p = pp
+            pp.m = mp
+        self.mp, self.pp = self.ms[0], self.sched.allp[0]
+        self.count = 0
+
+    def fresh(self) -> G:
+        self.count += 1
+        return G(self.count, print, (), None, None, None, 0)
+
+    def started(self) -> G:
+        gp = self.fresh()
+        gp.home = self.mp
+        return gp
+
+    def drain(self) -> list[int]:
+        out = []
+        while (gp := runq.pick(self.mp, self.pp)) is not None:
+            out.append(gp.id)
+        return out
+
+
+def test_fresh_and_started_keep_the_order_in_which_they_were_queued():
+    b = Bench()
+    for make in (b.fresh, b.started, b.started, b.fresh, b.started, b.fresh):
+        runq.put(b.mp, b.pp, make())
+    assert b.drain() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("kinds", ["ff", "fs", "sf", "ss"])
+def test_the_last_one_made_next_displaces_the_one_before(kinds):
+    b = Bench()
+    runq.put(b.mp, b.pp, b.started())
+    for kind in kinds:
+        runq.put_next(b.mp, b.pp, b.fresh() if kind == "f" else b.started())
+    assert b.drain() == [3, 1, 2]
+
+
+def test_only_what_is_not_next_begins_a_slice():
+    b = Bench()
+    runq.put(b.mp, b.pp, b.fresh())
+    runq.put_next(b.mp, b.pp, b.fresh())
+    b.pp.schedtick = 1
+    b.drain()
+    assert (b.pp.schedtick, b.pp.nexttick) == (2, 1)
+
+
+def test_a_full_local_queue_sheds_its_oldest_half():
+    b = Bench()
+    for i in range(257):
+        runq.put(b.mp, b.pp, b.started() if i % 2 else b.fresh())
+    assert len(b.pp.ring) + len(b.mp.lq) == 128
+    assert len(b.sched.globq) + len(b.mp.gq) == 129
+    b.pp.schedtick = 1
+    first = runq.pick(b.mp, b.pp)
+    assert first is not None
+    assert first.id == 129
+    assert b.drain() == [*range(130, 189), 1, *range(189, 249), 2, *range(249, 257), *range(3, 129), 257]
+
+
+def test_every_61st_slice_looks_at_the_global_side_first():
+    b = Bench()
+    b.pp.schedtick = 61
+    runq.put(b.mp, b.pp, b.fresh())
+    runq.put_global_started(b.mp, b.started())
+    assert b.drain() == [2, 1]
+
+
+def test_global_entries_of_both_kinds_come_in_order():
+    b = Bench()
+    b.pp.schedtick = 1
+    for i in range(6):
+        gp = b.fresh() if i % 2 else b.started()
+        if gp.home is None:
+            gp.ticket = b.pp.ticket
+            b.pp.ticket += 1
+            with b.sched.lock:
+                runq.put_global_locked(b.sched, (gp,))
+        else:
+            runq.put_global_started(b.mp, gp)
+    assert b.drain() == [1, 2, 3, 4, 5, 6]
+
+
+def test_one_of_several_ps_takes_its_share():
+    b = Bench(procs=4)
+    b.pp.schedtick = 1
+    for _ in range(8):
+        runq.put_global_started(b.mp, b.started())
+    assert runq.pick(b.mp, b.pp).id == 1  # type: ignore[union-attr]
+    assert [gp.id for gp in b.mp.lq] == [2, 3]
+    assert len(b.mp.gq) == 5
+
+
+@pytest.mark.parametrize(
+    ("n", "one", "stolen"), [(1, False, 1), (2, False, 1), (5, False, 3), (5, True, 1), (0, False, 0)]
+)
+def test_a_thief_takes_the_older_half_of_the_fresh(n, one, stolen):
+    b = Bench(procs=2)
+    for _ in range(n):
+        runq.put(b.mp, b.pp, b.fresh())
+    runq.put(b.mp, b.pp, b.started())
+    taken = runq.grab(b.ms[1], b.pp, runnext=False, one=one)
+    assert [gp.id for gp in taken] == list(range(1, stolen + 1))
+    assert len(b.mp.lq) == 1
+
+
+def test_runnext_is_stolen_only_when_it_is_asked_for_and_alone():
+    b = Bench(procs=2)
+    runq.put_next(b.mp, b.pp, b.fresh())
+    assert runq.grab(b.ms[1], b.pp, runnext=False, one=False) == []
+    assert [gp.id for gp in runq.grab(b.ms[1], b.pp, runnext=True, one=False)] == [1]
+    assert b.drain() == []
+
+
+def test_what_a_locked_m_may_run():
+    b = Bench()
+    runq.put(b.mp, b.pp, b.fresh())
+    runq.put_next(b.mp, b.pp, b.fresh())
+    runq.put(b.mp, b.pp, b.started())
+    runq.put_global_started(b.mp, b.started())
+    picked = [runq.pick_started(b.mp, b.pp) for _ in range(3)]
+    assert [gp.id if gp else None for gp in picked] == [3, 4, None]
