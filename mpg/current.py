@@ -15,6 +15,7 @@ import threading
 from _thread import allocate_lock, interrupt_main
 from random import Random
 from time import monotonic_ns, sleep
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from .errors import MpgError
@@ -24,10 +25,23 @@ if TYPE_CHECKING:
     from .port import Lock
     from .sched.structs import Sched
 
-__all__ = ["HOST_WORLD", "PLAIN", "PlainG", "new_lock", "note_foreign", "runs", "tls", "world_error"]
+__all__ = [
+    "HOST_WORLD",
+    "PLAIN",
+    "PlainG",
+    "new_lock",
+    "note_foreign",
+    "runs",
+    "tls",
+    "user_calls",
+    "world_error",
+]
 
 #: Worlds are small ints, which free-threaded builds never count references of.
 HOST_WORLD = 0
+
+#: The code of functions of mpg that call the user's with no lock held: there a signal handler may raise.
+user_calls: set[CodeType] = set()
 
 #: The runs now going on in this process, by id: so that a primitive can find the run it was made in.
 runs: dict[int, Sched] = {}

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from time import monotonic
 from typing import Any, TypeVar
 
-from .current import PLAIN, runs, tls
+from .current import PLAIN, runs, tls, user_calls
 from .debug.schedtrace import schedtrace as sched_line
 from .host import fork
 from .host.port import HostPort, gil_enabled
@@ -102,11 +102,13 @@ def finish(sched: Sched, port: HostPort, m0: M, timeout: float) -> None:
     left = port.spares.close(deadline) + port.dns.close(deadline)
     ms = [mp for mp in sched.allm if mp is not m0]
     for mp in [*ms, sched.sysmon]:
-        if mp is not None and mp.thread is not None:
+        if mp is not None and mp.thread is not None and mp.thread.ident is not None:
             mp.thread.join(max(0.0, deadline - monotonic()) if mp is not sched.sysmon else 5.0)
     for mp in ms:
         if mp.thread is not None and mp.thread.is_alive():
             left.append(f"{mp.curg!r} on thread {mp.thread.name}" if mp.curg else mp.thread.name)
+    if sched.hard:  # a second signal: nobody waited
+        left.clear()
     abandoned = [repr(gp) for mp in sched.allm for gp in mp.abandoned]
     if left:
         warnings.warn(
@@ -121,6 +123,9 @@ def finish(sched: Sched, port: HostPort, m0: M, timeout: float) -> None:
             ResourceWarning,
             stacklevel=3,
         )
+
+
+user_calls.add(finish.__code__)  # a second Ctrl-C need not wait for those who do not end
 
 
 def check_build() -> None:

@@ -37,6 +37,7 @@ class EpollPoller:
             self.epoll.close()
             raise
         self.epoll.register(self.event_fd, select.EPOLLIN | select.EPOLLET)  # so it is never read
+        self.signals: tuple[socket.socket, socket.socket] | None = None
         self.pds: dict[int, PollDesc] = {}
 
     def arm(self, pd: PollDesc, write: bool) -> None:
@@ -67,6 +68,14 @@ class EpollPoller:
         except (BlockingIOError, OSError):  # full: it will return; closed: nobody polls any more
             pass
 
+    def signal_fd(self) -> int:
+        """Where `signal.set_wakeup_fd` may write, to make `poll` return. (An eventfd takes no single bytes.)"""
+        inner, outer = self.signals = socket.socketpair()
+        inner.setblocking(False)
+        outer.setblocking(False)
+        self.epoll.register(inner, select.EPOLLIN | select.EPOLLET)
+        return outer.fileno()
+
     def forget(self, pd: PollDesc) -> None:
         """The fd of `pd` is about to be closed, which takes it out of the epoll set."""
         if self.pds.get(pd.fd) is pd:
@@ -75,6 +84,8 @@ class EpollPoller:
     def close(self) -> None:
         os.close(self.event_fd)
         self.epoll.close()
+        for sock in self.signals or ():
+            sock.close()
         self.pds.clear()
 
 
@@ -136,6 +147,9 @@ class SelectorsPoller:
             self.outer.send(b"\0")
         except OSError:
             pass
+
+    def signal_fd(self) -> int:
+        return self.outer.fileno()
 
     def forget(self, pd: PollDesc) -> None:
         if self.pds.get(pd.fd) is pd:

@@ -115,9 +115,12 @@ class HostPort:
 
     def arm(self, mp: M, pd: PollDesc, write: bool) -> None:
         """Make sure that `pd` is in the poller of `mp`, the caller's M."""
+        self.poller_of(mp).arm(pd, write)
+
+    def poller_of(self, mp: M) -> Any:
         if mp.poller is None:
             mp.poller = self.new_poller()
-        mp.poller.arm(pd, write)
+        return mp.poller
 
     def offload(self, call: Callable[[], None]) -> None:
         self.spares.submit(call)
@@ -144,6 +147,8 @@ class HostPort:
 
     def close(self, mp: M) -> None:
         """The end of an M: its poller's fds."""
+        if self.signals is not None and mp is self.signals.sched.m0:
+            self.signals.detach()
         if mp.poller is not None:
             mp.poller.close()
             mp.poller = None

@@ -7,6 +7,12 @@ between two bytecodes of M0, which may hold any of them. They set a flag, ring t
 |---------|---------------------------------------------------------------------|--------------------------|
 | SIGINT  | KeyboardInterrupt in main, out of its park or at its next operation | KeyboardInterrupt at once |
 | SIGTERM | while a server runs, it drains; otherwise it is not handled         | SystemExit(143) at once  |
+
+"At once" means: raised right here if user code was running. In the middle of an operation of mpg that would leave
+a lock taken or a queue half changed, so there the run is ended by M0's next look at its bell, which is near.
+
+A signal may reach the process on another thread. Python runs the handler on the main thread all the same, but
+only a wake-up gets that out of its sleep: so during a run Python writes to a socket that M0's poller watches.
 """
 
 from __future__ import annotations
@@ -14,6 +20,8 @@ from __future__ import annotations
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
+
+from ..current import user_calls
 
 if TYPE_CHECKING:
     from ..sched.structs import Sched
@@ -32,9 +40,18 @@ class Signals:
         self.interrupts = 0
         self.terms = 0
         self.watching = False
+        self.attached = False
 
     def __enter__(self) -> Signals:
-        self.watching = self.is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if not self.is_main:
+            return self
+        fd = self.sched.port.poller_of(self.sched.m0).signal_fd()  # type: ignore[attr-defined]
+        before = signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+        if before == -1:
+            self.attached = True
+        else:  # somebody else's, such as an event loop's
+            signal.set_wakeup_fd(before)
+        self.watching = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self.watching:
             signal.signal(signal.SIGINT, self.on_interrupt)
         return self
@@ -43,6 +60,13 @@ class Signals:
         if self.watching and signal.getsignal(signal.SIGINT) == self.on_interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.watch_term(False)
+        self.detach()
+
+    def detach(self) -> None:
+        """M0's poller is about to be closed."""
+        if self.attached:
+            self.attached = False
+            signal.set_wakeup_fd(-1)
 
     def watch_term(self, on: bool) -> None:
         """Handle SIGTERM from now on, or leave it to the system again. On the thread of M0."""
@@ -56,20 +80,36 @@ class Signals:
 
     def on_interrupt(self, signum: int, frame: Any) -> None:
         self.interrupts += 1
-        m0 = self.sched.m0
-        if self.interrupts > 1 or m0 is None:
-            self.sched.hard = True
-            raise KeyboardInterrupt
-        m0.sigint = True
-        m0.attn = True
-        self.sched.port.wakeup(m0)
+        if self.interrupts > 1:
+            self.strike(KeyboardInterrupt(), frame)
+        else:
+            self.ring("sigint")
 
     def on_term(self, signum: int, frame: Any) -> None:
         self.terms += 1
+        if self.terms > 1:
+            self.strike(SystemExit(TERM_STATUS), frame)
+        else:
+            self.ring("sigterm")
+
+    def ring(self, flag: str) -> None:
         m0 = self.sched.m0
-        if self.terms > 1 or m0 is None:
-            self.sched.hard = True
-            raise SystemExit(TERM_STATUS)
-        m0.sigterm = True
+        assert m0 is not None
+        setattr(m0, flag, True)
         m0.attn = True
         self.sched.port.wakeup(m0)
+
+    def strike(self, exc: BaseException, frame: Any) -> None:
+        """End the run now."""
+        self.sched.hard = True
+        while frame is not None and not is_ours(frame):
+            frame = frame.f_back
+        if frame is None or frame.f_code in user_calls:
+            raise exc
+        assert self.sched.m0 is not None
+        self.sched.m0.strike = exc
+        self.ring("sigint")
+
+
+def is_ours(frame: Any) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith("mpg.")

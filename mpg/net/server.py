@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..chan import Chan
-from ..current import new_lock, tls
+from ..current import new_lock, tls, user_calls
 from ..errors import ClosedError
 from ..sched.place import newproc_on, place_fresh
 from ..sched.proc import new_goid
@@ -263,3 +263,6 @@ def serve(
     listener = addr if isinstance(addr, Listener) else listen(addr, reuse_port=reuse_port)
     with listener:
         return Server(listener, handler, max_conns=max_conns, drain=drain).serve()
+
+
+user_calls.add(Server._run.__code__)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..current import note_foreign
 from ..errors import Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GSYSCALL, GWAITING
+from .finish import stop
 from .idle import pidleget_locked
 from .mlife import become_spinning_locked, handoffp, put_p, releasep, resetspinning, startm, wakep
 from .park import give_up_p, without_p
@@ -163,7 +164,10 @@ def attend(mp: M) -> bool:
                 arrive(mp, item)
     if mp.sigint:
         mp.sigint = False
-        interrupt_main(mp)
+        if mp.strike is None:
+            interrupt_main(mp)
+        else:
+            stop(sched, mp.strike)
     if mp.sigterm:
         mp.sigterm = False
         for drain in sched.on_term:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..current import tls
+from ..current import tls, user_calls
 from ..errors import Goexit, Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
 from .finish import g_ended
@@ -58,6 +58,9 @@ def carrier(me: Any, mp: Any) -> None:
             gp.exc = exc
         mp = gp.home or tls.m
         gp = mp.goexit0(me, gp)
+
+
+user_calls.add(carrier.__code__)
 
 
 class BaseM(M):

@@ -197,6 +197,7 @@ class M:
         "sigint",
         "sigterm",
         "spinning",
+        "strike",
         "thread",
         "ticket",
         "wants_p",
@@ -253,6 +254,7 @@ class M:
         self.exited = False
         self.sigint = False
         self.sigterm = False
+        self.strike: BaseException | None = None  # a second signal came in the middle of an operation
 
     def start_fresh(self, gp: G) -> None:
         """Give a fresh G a stack and switch to it; the rest of the behaviour is in `stacks.py`."""

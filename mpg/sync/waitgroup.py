@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..current import user_calls
 from ..errors import Goexit, SyncPanic, Unwind
 from ..goroutine import spawn
 from ..sched.structs import func_name
@@ -78,3 +79,6 @@ class WaitGroup:
             self.done()
             raise
         self.done()
+
+
+user_calls.add(WaitGroup._run.__code__)
