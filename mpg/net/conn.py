@@ -78,9 +78,14 @@ class Conn(NetFD):
                 except BlockingIOError:
                     pd.rready = False
                 else:
-                    if len(data) < n and data and not pd.hup:
-                        pd.rready = False
+                    if len(data) < n:
+                        if not data:
+                            self._at_end()
+                        elif not pd.hup:
+                            pd.rready = False
                     return data
+            if n <= 0:  # nothing to wait for; or an error
+                return self._recv(n)
             gp = mp.curg  # what follows is `_wait_read`, with fewer frames for a switch to leave
             if self._rdeadline or self._reader is not None:
                 self._may_read(mp)
@@ -115,9 +120,13 @@ class Conn(NetFD):
                 except BlockingIOError:
                     pd.rready = False
                 else:
-                    if got and not pd.hup and got < (n or memoryview(buffer).nbytes):
+                    if not got:
+                        self._at_end()
+                    elif not pd.hup and got < (n or memoryview(buffer).nbytes):
                         pd.rready = False
                     return got
+            if not memoryview(buffer).nbytes:
+                return 0
             self._wait_read(mp, pd)
 
     def send(self, data: Any) -> int:
@@ -140,6 +149,11 @@ class Conn(NetFD):
                     return self._send(data)
                 except BlockingIOError:
                     pd.wready = False
+                except BrokenPipeError:
+                    self._at_end()
+                    raise
+            if not memoryview(data).nbytes:
+                return 0
             self._wait_write(mp, pd)
 
     def sendall(self, data: Any) -> None:
@@ -159,6 +173,9 @@ class Conn(NetFD):
                 sent = self._send(data)
             except BlockingIOError:
                 pd.wready = False
+            except BrokenPipeError:
+                self._at_end()
+                raise
         if type(data) is bytes and sent == len(data):
             return
         view = memoryview(data).cast("B")
@@ -169,6 +186,11 @@ class Conn(NetFD):
         """Send the end of the stream; reading goes on (a half-close, shutdown(2))."""
         self._check_open()
         self._sock.shutdown(socket.SHUT_WR)
+
+    def _at_end(self) -> None:
+        """What looks like the peer's doing may be a `close` on another M, which shuts the socket down."""
+        if self._closed:
+            raise ClosedError(f"{self!r} was closed meanwhile")
 
     def _may_read(self, mp: Any) -> None:
         """Not beyond the deadline, even if data is there (as in Go); and not two G's at once."""

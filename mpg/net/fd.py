@@ -86,7 +86,7 @@ class NetFD:
 
     def _attach(self, mp: Any) -> PollDesc:
         """The descriptor of `mp` for this socket."""
-        if mp.curg is None:
+        if mp.curg is None or mp.world != HOST_WORLD:
             raise net_error(mp)
         with self._lock:
             if self._closed:

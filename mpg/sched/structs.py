@@ -91,8 +91,8 @@ class G:
         self.stack: Stack | None = None
         self.ticket: int  # set when it is queued
         self.listed: dict[G, None] | None = None  # the dict of live G's that holds it, from its first park on
-        self.waitreason: str  # these two are set when it parks
-        self.since: int
+        self.waitreason = ""
+        self.since: int  # set when it parks
         self.waiting: Any = None  # has cancel(gp) -> bool while the wait can be withdrawn
         self.sg: Sudog | None = None  # reused by plain waits
         self.wake_exc: BaseException | None = None  # raised by the park that `abort` ended

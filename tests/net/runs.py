@@ -62,7 +62,11 @@ def pair(host: str = LOCAL) -> tuple[mpg.net.Conn, mpg.net.Conn]:
     """Two connections that are each other's ends: the one that dialled, the one that was accepted."""
     with mpg.net.listen((host, 0)) as listener:
         dialled = mpg.net.dial(listener.addr)
-        return dialled, listener.accept()
+        accepted = listener.accept()
+    for conn in (dialled, accepted):  # small buffers, which do not grow: what is big does not fit
+        conn._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        conn._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    return dialled, accepted
 
 
 def with_plain() -> tuple[mpg.net.Conn, socket.socket]:

@@ -762,7 +762,8 @@ def test_a_reused_number_gets_nobody_elses_data(run: Run) -> None:
             message = b"%s %03d;" % (tag, i)
             conn.sendall(message)
             if i % 3 == 0:  # closed while it waits
-                reader = park(failure, conn.recv, 1 << 20)
+                reader = mpg.go(failure, conn.recv, 1 << 20)
+                until(lambda g=reader: g.status in ("waiting", "dead"))  # the echo may be quicker
                 conn.close()
                 reader.join()
                 assert reader.result is None or isinstance(reader.result, mpg.ClosedError)
