@@ -383,6 +383,8 @@ class Sched:
         # sysmon's.
         self.sysmon: M | None = None
         self.sysmonwait = False
+        self.seen_waiter: M | None = None  # the head of pwait
+        self.seen_waiter_when = 0
         self.detect_deadlock = True
         self.plain_used = False
         self.stall_report_ns = 100_000_000

@@ -5,7 +5,7 @@ Each pass looks at every P and acts on what has not changed since the pass befor
 | what it sees                                                    | what it does                              |
 |-----------------------------------------------------------------|-------------------------------------------|
 | one slice for 10 ms                                             | preempt flag, doorbell                    |
-| the same, and an M waits for a P                                | that P is to be given up                  |
+| an M that has waited for a P for 10 ms                          | a P whose M makes headway is to be given up |
 | an M has not asked its poller for 10 ms                         | doorbell: ask it                          |
 | a G in `blocking`, twice, and work for the P                    | retake: another M gets the P              |
 | a P that has not moved, with fresh G's or an accept loop behind it | help: an idle P's M, else one relief P |
@@ -97,6 +97,7 @@ def deep_sleep(mp: M, now: int) -> bool:
 def retake(sched: Sched, now: int) -> int:
     """One pass over the P's. Returns how many P's it took from M's in `blocking`."""
     taken = 0
+    find_p_for_waiter(sched, now)
     for pp in sched.allp:
         mp = pp.m
         if pp.status == PIDLE:
@@ -113,8 +114,6 @@ def retake(sched: Sched, now: int) -> int:
         elif pp.seen_when + SLICE_NS <= now:
             overdue = True
             pp.preempt = True
-            if sched.pwait:
-                pp.leave = True
             ring_bell(mp)
         if mp.iowait and mp.polled + POLL_NS <= now:
             mp.poll_due = True
@@ -125,6 +124,29 @@ def retake(sched: Sched, now: int) -> int:
         else:
             look_for_stall(sched, mp, pp, now)
     return taken
+
+
+def find_p_for_waiter(sched: Sched, now: int) -> None:
+    """An M has waited for a P for a slice: the first P whose M makes headway is to be given up.
+
+    Not only when a slice is overdue: G's that yield all the time never fill one.
+    """
+    try:
+        waiter = sched.pwait[0]
+    except IndexError:
+        sched.seen_waiter = None
+        return
+    if waiter is not sched.seen_waiter:
+        sched.seen_waiter = waiter
+        sched.seen_waiter_when = now
+    elif sched.seen_waiter_when + SLICE_NS <= now:
+        for pp in sched.allp:
+            mp = pp.m
+            if mp is not None and not mp.insyscall and pp.seen_moves != pp.schedtick + pp.nexttick:
+                sched.seen_waiter_when = now
+                pp.leave = True
+                ring_bell(mp)
+                return
 
 
 def run_idle(sched: Sched, pp: P) -> None:
