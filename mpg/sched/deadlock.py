@@ -5,13 +5,16 @@ a thread that is not ours and says nothing when it ends. A run is dead when
 
 * no M runs, none is on its way (a promised P, a letter in its inbox), and no spare M makes a call for a G,
 * no G waits for I/O and no timer is armed,
-* no ordinary thread has used a primitive of this run, and none that was started since the run began is alive.
+* no ordinary thread has used a primitive of this run, and none that was started since the run began is alive,
+* every other run of this process is as stuck (channels may connect them). A run says so in `stuck`; whoever
+  posts to a sleeping M of it takes that back first.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..current import runs
 from ..errors import DeadlockError
 from ..status import GWAITING
 from .finish import live_gs, stop_locked
@@ -28,6 +31,9 @@ NO_GOROUTINES = "no goroutines (main called runtime.Goexit) - deadlock!"
 def checkdead_locked(sched: Sched) -> None:
     """Record a DeadlockError and begin the end of the run if nothing can run any more."""
     if not sched.detect_deadlock or sched.stopping or not is_stuck_locked(sched):
+        return
+    sched.stuck = True
+    if not all(other.stuck for other in list(runs.values()) if other.port.world == sched.port.world):
         return
     if sched.plain_used or sched.port.foreign_threads():
         return

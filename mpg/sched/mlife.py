@@ -72,6 +72,7 @@ def post(mp: M, item: Any) -> bool:
         mp.inbox.append(item)
         mp.attn = True
         asleep, mp.asleep = mp.asleep, False
+    mp.sched.stuck = False
     if asleep:
         mp.sched.port.wakeup(mp)
     return True

@@ -386,6 +386,7 @@ class Sched:
         self.seen_waiter: M | None = None  # the head of pwait
         self.seen_waiter_when = 0
         self.detect_deadlock = True
+        self.stuck = False  # at the last look nothing could run without help from outside
         self.plain_used = False
         self.stall_report_ns = 100_000_000
         self.schedtrace_ns = 0

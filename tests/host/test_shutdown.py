@@ -1,0 +1,215 @@
+"""The end of a run, whatever ended it: nothing is left, and `finally` blocks have run."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import greenlet
+import pytest
+from conformance.worlds import until
+
+import mpg
+
+
+def left_over() -> tuple[int, int, int]:
+    """Threads, file descriptors and greenlets of this process."""
+    gc.collect()
+    greenlets = sum(isinstance(thing, greenlet.greenlet) for thing in gc.get_objects())
+    return threading.active_count(), len(os.listdir("/proc/self/fd")), greenlets
+
+
+def crowd() -> None:
+    """G's in every state: fresh, parked, sleeping, in a socket, yielding."""
+    listener = mpg.net.listen("127.0.0.1:0")
+
+    def accept() -> None:
+        with listener:
+            listener.accept()
+
+    def spin() -> None:
+        while True:
+            mpg.gosched()
+
+    for _ in range(20):
+        mpg.go(mpg.Chan[int]().recv)
+        mpg.go(mpg.sleep, 1000)
+        mpg.go(spin)
+    waiting = mpg.go(accept)
+    until(lambda: waiting.status == "waiting")
+    mpg.after_func(1000, print)
+    for _ in range(20):
+        mpg.go(print)
+
+
+def value() -> None:
+    crowd()
+
+
+def failure() -> None:
+    crowd()
+    raise KeyError("main")
+
+
+def child() -> None:
+    crowd()
+    mpg.go([].index, 1)
+    mpg.Chan[int]().recv()
+
+
+def deadlock() -> None:
+    mpg.go(mpg.Chan[int]().recv)
+    mpg.Chan[int]().recv()
+
+
+def exit_status() -> None:
+    crowd()
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("procs", [1, 4])
+@pytest.mark.parametrize(
+    ("main", "error"),
+    [
+        (value, None),
+        (failure, KeyError),
+        (child, ValueError),
+        (deadlock, mpg.DeadlockError),
+        (mpg.goexit, mpg.DeadlockError),
+        (exit_status, SystemExit),
+    ],
+)
+def test_nothing_is_left(main: Callable[[], Any], error: type[BaseException] | None, procs: int) -> None:
+    def once() -> None:
+        if error is None:
+            mpg.run(main, procs=procs)
+        else:
+            with pytest.raises(error):
+                mpg.run(main, procs=procs)
+
+    once()
+    before = left_over()
+    once()
+    assert left_over() == before
+
+
+def test_two_hundred_runs() -> None:
+    before = left_over()
+    assert [mpg.run(lambda i=i: i, procs=2) for i in range(200)] == list(range(200))
+    assert left_over() == before
+
+
+def test_calls_in_progress_are_named() -> None:
+    gate = threading.Event()
+
+    def a_long_call() -> None:
+        gate.wait()
+
+    def main() -> None:
+        g = mpg.go(mpg.to_thread, a_long_call)
+        until(lambda: g.status == "syscall")
+
+    threads = set(threading.enumerate())
+    with pytest.warns(ResourceWarning, match="a_long_call"):
+        mpg.run(main, shutdown_timeout=0.05)
+    gate.set()
+    for thread in set(threading.enumerate()) - threads:
+        thread.join()
+
+
+def test_who_parks_while_it_is_unwound() -> None:
+    log = []
+
+    def stubborn() -> None:
+        while True:
+            try:
+                mpg.sleep(1000)
+            except mpg.Unwind:
+                log.append("again")
+
+    def polite() -> None:
+        try:
+            mpg.sleep(1000)
+        finally:
+            try:
+                mpg.sleep(1)
+            finally:
+                log.append("polite")
+
+    def main() -> None:
+        for fn in (stubborn, polite):
+            g = mpg.go(fn)
+            until(lambda g=g: g.status == "waiting")
+
+    with pytest.warns(ResourceWarning, match="stubborn"):
+        mpg.run(main, procs=1)
+    assert log == ["again"] * 100 + ["polite"]
+
+
+def test_deep_recursion_is_not_inherited() -> None:
+    def deep(n: int) -> int:
+        if n:
+            return deep(n - 1)
+        g = mpg.go(depth, 700)
+        mpg.gosched()
+        g.join()
+        return 0
+
+    def depth(n: int) -> int:
+        return n and depth(n - 1)
+
+    assert mpg.run(deep, 700, procs=1) == 0
+
+
+def test_two_runs_at_once_share_a_channel() -> None:
+    ch = mpg.Chan[int]()
+    out: list[int] = []
+
+    def receive() -> None:
+        out.extend(ch)
+
+    thread = threading.Thread(target=mpg.run, args=(receive,))
+    thread.start()
+
+    def send() -> None:
+        for i in range(200):
+            ch.send(i)
+        ch.close()
+
+    mpg.run(send)
+    thread.join(20)
+    assert out == list(range(200))
+
+
+def test_a_thread_of_the_program_is_reason_to_hope() -> None:
+    def main() -> int:
+        ch = mpg.Chan[int]()
+
+        def later() -> None:
+            time.sleep(0.5)  # the stall is what is tested: nothing else moves meanwhile
+            ch.send(42)
+
+        thread = threading.Thread(target=later)
+        thread.start()
+        value = ch.recv()
+        mpg.to_thread(thread.join)
+        return value
+
+    assert mpg.run(main) == 42
+
+
+def test_an_older_daemon_thread_is_none() -> None:
+    gate = threading.Event()
+    thread = threading.Thread(target=gate.wait, daemon=True)
+    thread.start()
+    began = time.monotonic()
+    with pytest.raises(mpg.DeadlockError), warnings.catch_warnings():
+        mpg.run(lambda: mpg.Chan[int]().recv())
+    assert time.monotonic() - began < 1
+    gate.set()
+    thread.join()
