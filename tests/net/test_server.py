@@ -234,17 +234,23 @@ def test_a_thousand_clients() -> None:
 # -- a handler that blocks its thread
 
 
-def stalling(conn: mpg.net.Conn, *, offloaded: bool) -> None:
+def stalling(conn: mpg.net.Conn, stall: Callable[[], None], *, offloaded: bool) -> None:
     while data := conn.recv():
         if data == b"stall" and offloaded:
-            mpg.to_thread(time.sleep, 0.5)
+            mpg.to_thread(stall)
         elif data == b"stall":
-            time.sleep(0.5)
+            stall()
         conn.sendall(data)
 
 
 def stall_times(procs: int, *, offloaded: bool) -> dict[str, float]:
     """Seconds from the beginning of a stall to the answers: to a new client, to an old one, to the staller's."""
+
+    stalled = threading.Event()
+
+    def stall() -> None:
+        stalled.set()
+        time.sleep(0.5)
 
     def clients(addr: Any) -> dict[str, float]:
         times = {}
@@ -254,6 +260,7 @@ def stall_times(procs: int, *, offloaded: bool) -> dict[str, float]:
                 assert sock.recv(10) == b"x"
             began = time.monotonic()
             staller.sendall(b"stall")
+            assert stalled.wait(30)  # or the new client's handler might still begin on the stalled thread
             assert ask(addr) == b"hello"
             times["new"] = time.monotonic() - began
             old.sendall(b"y")
@@ -266,7 +273,7 @@ def stall_times(procs: int, *, offloaded: bool) -> dict[str, float]:
 
     def main() -> dict[str, float]:
         before = mpg.num_goroutine()
-        server, g = serving(lambda conn: stalling(conn, offloaded=offloaded))
+        server, g = serving(lambda conn: stalling(conn, stall, offloaded=offloaded))
         times = mpg.to_thread(clients, server.listener.addr)
         stop(server, g)
         until(lambda: mpg.num_goroutine() == before)  # the helper is gone
