@@ -85,10 +85,10 @@ def retire_locked(sched: Sched, pp: P) -> None:
 
     fresh = drain_p(pp)
     if fresh:
+        head = sched.globq[0].ticket if sched.globq else 0
+        for gp in fresh:  # what was in runnext has none yet, and the queue is to stay sorted
+            gp.ticket = head
         sched.globq.extendleft(reversed(fresh))
-        head = fresh[0].ticket
-        for gp in reversed(fresh):  # keep the queue sorted
-            gp.ticket = min(gp.ticket, head)
         set_global_hint_locked(sched, True)
     pp.status = PDEAD
     if pp.relief_for is not None:

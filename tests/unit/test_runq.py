@@ -9,6 +9,7 @@ import pytest
 
 from mpg.port import HOST_GIL
 from mpg.sched import runq
+from mpg.sched.idle import retire_locked
 from mpg.sched.stacks import PinnedM
 from mpg.sched.structs import G, P, Sched
 
@@ -154,6 +155,23 @@ def test_runnext_is_stolen_only_when_it_is_asked_for_and_alone():
     assert runq.grab(b.ms[1], b.pp, runnext=False, one=False) == []
     assert [gp.id for gp in runq.grab(b.ms[1], b.pp, runnext=True, one=False)] == [1]
     assert b.drain() == []
+
+
+def test_what_a_dying_p_leaves_goes_to_the_head_of_the_global_queue():
+    b = Bench(procs=2)
+    b.sched.gomaxprocs = 1
+    runq.put(b.mp, b.pp, b.fresh())
+    runq.put_next(b.mp, b.pp, b.fresh())
+    old = b.fresh()
+    old.ticket = 7
+    runq.put_global_locked(b.sched, (old,))
+    second = b.sched.allp[1]
+    second.runnext.append(b.fresh())  # never queued anywhere before
+    second.ring.append(b.fresh())
+    retire_locked(b.sched, second)
+    assert [gp.id for gp in b.sched.globq] == [4, 5, 3]
+    assert [gp.ticket for gp in b.sched.globq] == [7, 7, 7]
+    assert b.sched.allp == [b.pp]
 
 
 def test_what_a_locked_m_may_run():
