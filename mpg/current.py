@@ -84,7 +84,11 @@ class PlainM:
     curg = None
     p = None
     sched = None
-    run_id = 0
+
+    @property
+    def run_id(self) -> int:
+        """Says of an object that it was created outside of every run, and by which thread."""
+        return -threading.get_ident()
 
     rng = Random()
 

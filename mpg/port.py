@@ -144,6 +144,9 @@ class Port(Protocol):
     def foreign_threads(self) -> bool:
         """True if a thread that is not mpg's has been started since the run began and is alive."""
 
+    def others_alive(self, idents: set[int]) -> bool:
+        """True if one of these threads is alive and none of this run's."""
+
     def close(self, mp: M) -> None:
         """`mp` has ended: free what the port keeps for it."""
 

@@ -140,6 +140,9 @@ class HostPort:
             for t in threading.enumerate()
         )
 
+    def others_alive(self, idents: set[int]) -> bool:
+        return any(t.ident in idents and t.ident not in self.idents for t in threading.enumerate())
+
     def where(self, mp: M) -> str:
         ident = getattr(mp.thread, "ident", None)
         frame = sys._current_frames().get(ident) if ident is not None else None

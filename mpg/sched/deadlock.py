@@ -6,6 +6,7 @@ a thread that is not ours and says nothing when it ends. A run is dead when
 * no M runs, none is on its way (a promised P, a letter in its inbox), and no spare M makes a call for a G,
 * no G waits for I/O and no timer is armed,
 * no ordinary thread has used a primitive of this run, and none that was started since the run began is alive,
+* nobody waits for an object that a thread made which is alive and not one of the run's,
 * every other run of this process is as stuck (channels may connect them). A run says so in `stuck`; whoever
   posts to a sleeping M of it takes that back first.
 """
@@ -38,6 +39,9 @@ def checkdead_locked(sched: Sched) -> None:
     if sched.plain_used or sched.port.foreign_threads():
         return
     parked = live_gs(sched)
+    creators = {-sg.c.run_id for sg in _sudogs(parked) if sg.c is not None and sg.c.run_id < 0}
+    if creators and sched.port.others_alive(creators):
+        return
     if any(sg.c is not None and getattr(sg.c, "plain_used", False) for sg in _sudogs(parked)):
         return
     text = ASLEEP if parked else NO_GOROUTINES

@@ -139,6 +139,9 @@ class SimPort:
     def foreign_threads(self) -> bool:
         return False
 
+    def others_alive(self, idents: set[int]) -> bool:
+        return False
+
     def where(self, mp: M) -> str:
         return ""
 

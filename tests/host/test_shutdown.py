@@ -170,11 +170,15 @@ def test_two_runs_at_once_share_a_channel() -> None:
     ch = mpg.Chan[int]()
     out: list[int] = []
 
+    begun = threading.Event()
+
     def receive() -> None:
+        begun.set()
         out.extend(ch)
 
     thread = threading.Thread(target=mpg.run, args=(receive,))
     thread.start()
+    assert begun.wait(20)  # from here on each run sees the other
 
     def send() -> None:
         for i in range(200):
