@@ -15,7 +15,7 @@ sync, timers and a TCP server; the same scheduler also runs in virtual time, as 
 
 from __future__ import annotations
 
-from . import net, sync
+from . import explorer, net, sim, sync, trace
 from .chan import Chan, Selected
 from .errors import (
     ChanClosed,
@@ -29,6 +29,7 @@ from .errors import (
     SyncPanic,
     Unwind,
 )
+from .explorer import explore
 from .goroutine import (
     current_g,
     go,
@@ -45,6 +46,7 @@ from .sched.syscall import blocking, to_thread
 from .selectgo import Case, recv_case, select, send_case
 from .sim import simulate
 from .timer import Ticker, Timer, after, after_func, now, sleep
+from .work import stall, work
 
 __version__ = "0.1.0"
 
@@ -69,6 +71,8 @@ __all__ = [
     "after_func",
     "blocking",
     "current_g",
+    "explore",
+    "explorer",
     "go",
     "goexit",
     "gomaxprocs",
@@ -81,9 +85,13 @@ __all__ = [
     "run",
     "select",
     "send_case",
+    "sim",
     "simulate",
     "sleep",
+    "stall",
     "sync",
     "to_thread",
+    "trace",
     "unlock_os_thread",
+    "work",
 ]

@@ -18,21 +18,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import count
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from .current import new_lock, tls, world_error
 from .errors import ChanClosed, ChanPanic
 from .locks import acquire_slow
 from .sched.proc import checkpoint, ready
-from .sched.waitq import Sudog, WaitQ
+from .sched.waitq import Sudog, WaitQ, object_seq
 from .status import CHAN_RECEIVE, CHAN_SEND
 
 __all__ = ["Chan", "Selected"]
 
 T = TypeVar("T")
-
-_seq = count(1)
 
 
 class Selected(NamedTuple):
@@ -80,7 +77,7 @@ class Chan(Generic[T]):
         mp = tls.m
         self.world = mp.world
         self.run_id = mp.run_id
-        self.seq = next(_seq)  # the order in which select locks
+        self.seq = next(object_seq)  # the order in which select locks
         self.lock = new_lock()
         self.cap = cap
         self.closed = False

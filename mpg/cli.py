@@ -3,10 +3,11 @@
 Rules:
 
 * stdout carries what a script may want to read: `listening on HOST:PORT`, once the server accepts and SIGTERM will
-  drain it. Everything else goes to stderr.
-* Exit status: 0 done or drained; 1 the address cannot be listened on (one line says why); 2 wrong usage (argparse);
-  130 Ctrl-C, without a traceback; 143 a second SIGTERM.
+  drain it; the tables and figures of `mpg sim`. Everything else goes to stderr.
+* Exit status: 0 done or drained; 1 it cannot be done, such as an address that cannot be listened on (one line says
+  why); 2 wrong usage (argparse); 130 Ctrl-C, without a traceback; 143 a second SIGTERM.
 * A subcommand is a function that adds its parser and names the function that runs it with the parsed arguments.
+  Those of `mpg sim` are in `mpg/sim/cli.py`, that of `mpg demo` is in `mpg/demo.py`.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 import mpg
+from mpg.demo import add_demo
 from mpg.net import Listener, Server
 from mpg.net.conn import text_of
 from mpg.servers import SERVICES
+from mpg.sim.cli import add_sim
+from mpg.trace import Recorder
 
 __all__ = ["main"]
 
 INTERRUPTED = 128 + signal.SIGINT
 
 TRY = """\
-a few commands to try:
+four commands to try:
+  mpg demo                            both worlds in a few seconds, and their timelines as a web page
   mpg serve chat                      then, in two other terminals: nc 127.0.0.1 7777
-  mpg serve echo --schedtrace 1000    the same, with Go's scheduler trace every second
-  mpg serve http-hello --procs 4      then: curl -i http://127.0.0.1:7777/
+  mpg serve http-hello --trace t.npz  then: curl -i http://127.0.0.1:7777/; Ctrl-C saves what happened
+  mpg sim fork_join --procs 1,2,4,8   a program in virtual time, on more and more P's
 """
 
 
@@ -64,7 +69,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mpg {mpg.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    add_demo(commands)
     add_serve(commands)
+    add_sim(commands)
     return parser
 
 
@@ -104,11 +111,23 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="seconds that connections have to end after SIGTERM (default: %(default)g)",
     )
     parser.add_argument("--max-conns", type=positive_int, metavar="N", help="serve no more than N at once")
+    parser.add_argument(
+        "--trace",
+        metavar="FILE.npz",
+        help="save what has happened, however it ends; the newest if it is too much",
+    )
     parser.set_defaults(run=serve)
 
 
 def serve(args: argparse.Namespace) -> int:
-    """`mpg serve`: 0 once drained, 1 if there is nothing to listen on."""
+    """`mpg serve`: 0 once drained, 1 if there is nothing to listen on, or the trace cannot be saved."""
+    recorder = None
+    if args.trace is not None:
+        try:
+            open(args.trace, "ab").close()  # now, and not when there is something to lose
+        except OSError as exc:
+            return not_saved(args.trace, exc)
+        recorder = Recorder()
     try:
         listener = mpg.net.listen(args.addr)
     except (OSError, ValueError) as exc:
@@ -118,10 +137,34 @@ def serve(args: argparse.Namespace) -> int:
         print(f"mpg serve: {reason}", file=sys.stderr)
         return 1
     every = None if args.schedtrace is None else args.schedtrace / 1000
-    with listener:
-        make = SERVICES[args.service]
-        mpg.run(serving, listener, make, args.max_conns, args.drain, procs=args.procs, schedtrace=every)
+    make = SERVICES[args.service]
+    status = 0
+    try:
+        with listener:
+            mpg.run(
+                *(serving, listener, make, args.max_conns, args.drain),
+                procs=args.procs,
+                schedtrace=every,
+                trace=recorder,
+            )
+    finally:
+        if recorder is not None:
+            status = save(recorder, args.trace)
+    return status
+
+
+def save(recorder: Recorder, path: str) -> int:
+    """Save what was recorded: 0, or 1 and a line that says why not."""
+    try:
+        recorder.trace.save(path)
+    except OSError as exc:
+        return not_saved(path, exc)
     return 0
+
+
+def not_saved(path: str, exc: OSError) -> int:
+    print(f"mpg serve: cannot save {path}: {exc.strerror or exc}", file=sys.stderr)
+    return 1
 
 
 def serving(listener: Listener, make: Callable[..., Server], max_conns: int | None, drain: float) -> None:

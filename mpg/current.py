@@ -11,10 +11,11 @@ Besides the ports this is the only module that imports `_thread` and `threading`
 
 from __future__ import annotations
 
+import sys
 import threading
 from _thread import allocate_lock, interrupt_main
 from random import Random
-from time import monotonic_ns, sleep
+from time import monotonic_ns, sleep, thread_time_ns
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ __all__ = [
     "HOST_WORLD",
     "PLAIN",
     "PlainG",
+    "host_lock",
+    "inside_operation",
+    "is_ours",
     "new_lock",
     "note_foreign",
     "runs",
@@ -70,6 +74,9 @@ class PlainHome:
 
     __slots__ = ()
 
+    rec = None
+    sched = None
+
     def post(self, gp: PlainG) -> None:
         gp.note.release()
 
@@ -80,9 +87,11 @@ class PlainM:
     __slots__ = ()
 
     world = HOST_WORLD
+    id = -1
     attn = True
     curg = None
     p = None
+    rec = None
     sched = None
 
     @property
@@ -137,6 +146,14 @@ class PlainM:
         """Sleep this thread."""
         sleep(ns / 1e9)
 
+    stall = sleep
+
+    def work(self, ns: int) -> None:
+        """Use `ns` of this thread's CPU time."""
+        end = thread_time_ns() + ns
+        while thread_time_ns() < end:
+            pass
+
 
 class _Tls(threading.local):
     m: Any = None
@@ -147,6 +164,28 @@ _PLAIN_HOME = PlainHome()
 PLAIN = PlainM()
 _Tls.m = PLAIN
 tls = _Tls()
+
+
+def is_ours(frame: Any) -> bool:
+    """Is this a frame of mpg?"""
+    return str(frame.f_globals.get("__name__", "")).startswith("mpg.")
+
+
+def inside_operation() -> bool:
+    """Has the operation that calls this interrupted another one, in a signal handler or `__del__`?
+
+    The frames below are the operation's own, then the program's, then those of mpg that called the program: to run it
+    (`user_calls`), or because the interpreter ran a handler in the middle of them.
+    """
+    frame: Any = sys._getframe(1)
+    while frame is not None and is_ours(frame):
+        frame = frame.f_back
+    while frame is not None and not is_ours(frame):
+        frame = frame.f_back
+    return frame is not None and frame.f_code not in user_calls
+
+
+host_lock = allocate_lock  # a lock between threads, whatever world this is
 
 
 def new_lock() -> Lock:

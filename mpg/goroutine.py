@@ -9,8 +9,8 @@ from typing import Any, ParamSpec
 
 from .current import tls
 from .errors import Goexit
-from .sched.mlife import procresize, ring_bell
-from .sched.proc import checkpoint, new_goid, new_goids, newproc
+from .sched.mlife import procresize
+from .sched.proc import checkpoint, new_goid, new_goids
 from .sched.structs import G
 
 __all__ = [
@@ -51,7 +51,7 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
         goid = new_goids(mp)
     mp.goid = goid + 1
     gp = G(goid, fn, args, kwargs, copy_context(), frame.f_code, frame.f_lasti)
-    newproc(mp, gp)
+    mp.newproc(gp)
     return gp
 
 
@@ -65,7 +65,7 @@ def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
         mp = tls.m
     frame = sys._getframe(depth)
     gp = G(new_goid(mp), fn, args, None, copy_context(), frame.f_code, frame.f_lasti)
-    newproc(mp, gp)
+    mp.newproc(gp)
     return gp
 
 
@@ -137,7 +137,7 @@ def lock_os_thread() -> None:
         raise RuntimeError(f"{mp.lockedg!r} has locked this thread")
     mp.lockedg = gp
     mp.locks += 1
-    ring_bell(mp)
+    mp.ring_bell()
 
 
 def unlock_os_thread() -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from .current import is_ours
+
 __all__ = ["acquire_slow"]
 
 PATIENCE = 0.05  # seconds
@@ -36,7 +38,7 @@ def held_below(lock: Any) -> bool:
     frame: Any = sys._getframe(2)
     foreign = False
     while frame is not None:
-        if str(frame.f_globals.get("__name__", "")).startswith("mpg."):
+        if is_ours(frame):
             if foreign:
                 for value in list(frame.f_locals.values()):
                     if value is lock or getattr(value, "lock", None) is lock:

@@ -34,6 +34,7 @@ class Stack(Protocol):
     """A stack that a G runs on: in every world so far a greenlet."""
 
     gr_context: Any
+    parent: Any  #: where it continues when it ends
 
     def switch(self, *args: Any) -> Any: ...
     def throw(self, *args: Any) -> Any: ...
@@ -55,6 +56,10 @@ class Capabilities:
         eager_wakep: new work wakes another M at once (Go). If not, sysmon does it when a P makes no headway.
         poller_per_m: every M sleeps in a poller of its own. If not, one M at a time blocks in a shared one.
         parallel: several M's run Python at the same time.
+        offload: `to_thread` moves the call to a spare M. If not, the G blocks its M in place, as in Go.
+        helps_stalled: sysmon helps what waits behind an M that is stuck in an undeclared call. Go has no need of
+            it: there whatever is ready can be stolen.
+        sysmon_follows: sysmon leaves its deep sleep when an M gets a P. If not, at syscalls only (Go).
         steal_one: a thief that helps a stuck P takes one fresh G at a time instead of half.
         deep_sleep_after_ns: how long all P's must have been idle before sysmon sleeps deeply (Go: 0).
         sysmon_longest_ns: sysmon's longest sleep while P's are busy. Where it must then wait for the GIL, usually
@@ -65,17 +70,31 @@ class Capabilities:
     eager_wakep: bool
     poller_per_m: bool
     parallel: bool
+    offload: bool
+    helps_stalled: bool
+    sysmon_follows: bool
     steal_one: bool = False
     deep_sleep_after_ns: int = 0
     sysmon_longest_ns: int = 10_000_000
 
 
-GO = Capabilities(stacks_move=True, eager_wakep=True, poller_per_m=False, parallel=True)
+GO = Capabilities(
+    stacks_move=True,
+    eager_wakep=True,
+    poller_per_m=False,
+    parallel=True,
+    offload=False,
+    helps_stalled=False,
+    sysmon_follows=False,
+)
 HOST = Capabilities(
     stacks_move=False,
     eager_wakep=True,
     poller_per_m=True,
     parallel=True,
+    offload=True,
+    helps_stalled=True,
+    sysmon_follows=True,
     deep_sleep_after_ns=1_000_000_000,
 )
 HOST_GIL = Capabilities(
@@ -83,6 +102,9 @@ HOST_GIL = Capabilities(
     eager_wakep=False,
     poller_per_m=True,
     parallel=False,
+    offload=True,
+    helps_stalled=True,
+    sysmon_follows=True,
     steal_one=True,
     deep_sleep_after_ns=1_000_000_000,
     sysmon_longest_ns=5_000_000,
@@ -134,6 +156,15 @@ class Port(Protocol):
 
     def netpoll(self, mp: M) -> bool:
         """Make the G's ready whose I/O is. Does not block. True if there were any."""
+
+    def blocking_call(self, fn: Callable[..., Any], cost: float | None) -> Callable[..., Any]:
+        """What `to_thread(fn, cost=...)` is to call. Raises SimulationError where `fn` has no meaning."""
+
+    def work(self, mp: M, ns: int) -> None:
+        """Burn `ns` of CPU time in the current G, yielding when the doorbell asks for it."""
+
+    def stall(self, mp: M, ns: int) -> None:
+        """Block the thread of `mp`, which is the caller, without telling the scheduler."""
 
     def offload(self, call: Callable[[], None]) -> None:
         """Run `call` on a spare M, which has no P; FIFO once all spare M's are busy."""

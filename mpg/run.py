@@ -6,7 +6,9 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextvars import copy_context
-from time import monotonic
+from functools import partial
+from os import PathLike
+from time import monotonic, time
 from typing import Any, TypeVar
 
 from .current import PLAIN, runs, tls, user_calls
@@ -15,12 +17,14 @@ from .host import fork
 from .host.port import HostPort, gil_enabled
 from .host.procs import default_procs
 from .host.signals import Signals
+from .host.spare import join
 from .port import Capabilities
 from .sched.boot import boot, end_m, outcome, start_sysmon
 from .sched.finish import stop
 from .sched.proc import schedule
 from .sched.runq import drop_fresh
 from .sched.structs import M, Sched
+from .trace.record import Recorder
 
 T = TypeVar("T")
 
@@ -37,6 +41,7 @@ def run(
     schedtrace: float | None = None,
     poller: str | None = None,
     caps: Capabilities | None = None,
+    trace: str | PathLike[str] | Recorder | None = None,
 ) -> T:
     """Run `main(*args)` as the first G, on this thread and on as many others as it takes; return its value.
 
@@ -52,6 +57,8 @@ def run(
         schedtrace: print Go's SCHED line to stderr every so many seconds.
         poller: "epoll" or "selectors"; default: the best there is.
         caps: override what this build can do; for experiments.
+        trace: record the run into a `mpg.trace.Recorder`, or into a file with this path (.npz), which is written
+            however the run ends.
 
     Raises:
         RuntimeError: inside another run on the same thread.
@@ -67,7 +74,18 @@ def run(
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     check_build()
     port = HostPort(caps, poller)
-    sched, m0 = boot(port, n, main, args, copy_context())
+    recorder = trace if isinstance(trace, Recorder) or trace is None else Recorder()
+    prepare = None
+    if recorder is not None:
+        metadata = {
+            "world": "host",
+            "clock": "monotonic",
+            "procs": n,
+            "gil": gil_enabled(),
+            "started": time(),
+        }
+        prepare = partial(recorder.begin, metadata=metadata, shared=False)
+    sched, m0 = boot(port, n, main, args, copy_context(), prepare=prepare)
     sched.detect_deadlock = deadlock
     sched.stall_report_ns = int((stall_report or 0) * 1e9)
     sched.schedtrace_ns = int((schedtrace or 0) * 1e9)
@@ -88,6 +106,11 @@ def run(
     finally:
         tls.m = PLAIN
         runs.pop(sched.run_id, None)
+        if recorder is not None:
+            recorder.end()
+            if trace is not recorder:
+                recorder.trace.save(trace)  # type: ignore[arg-type]
+    hard = hard or sched.struck
     if hard is not None:
         raise hard
     return outcome(sched)  # type: ignore[no-any-return]
@@ -99,11 +122,13 @@ def finish(sched: Sched, port: HostPort, m0: M, timeout: float) -> None:
     drop_fresh(sched)
     end_m(m0)
     drop_fresh(sched)
+    if sched.hard:  # a second signal came in the middle of that; from here on it raises at once
+        deadline = monotonic()
     left = port.spares.close(deadline) + port.dns.close(deadline)
     ms = [mp for mp in sched.allm if mp is not m0]
     for mp in [*ms, sched.sysmon]:
         if mp is not None and mp.thread is not None and mp.thread.ident is not None:
-            mp.thread.join(max(0.0, deadline - monotonic()) if mp is not sched.sysmon else 5.0)
+            join(mp.thread, deadline if mp is not sched.sysmon else monotonic() + 5.0)
     for mp in ms:
         if mp.thread is not None and mp.thread.is_alive():
             left.append(f"{mp.curg!r} on thread {mp.thread.name}" if mp.curg else mp.thread.name)

@@ -17,4 +17,4 @@ def to_ns(seconds: float, what: str = "a time in seconds") -> int:
         raise TypeError(f"{what} is a number, not {type(seconds).__name__}")
     if seconds != seconds:
         raise ValueError(f"{what} is not NaN")
-    return int(max(-LIMIT, min(seconds, LIMIT)) * 1e9)
+    return round(max(-LIMIT, min(seconds, LIMIT)) * 1e9)

@@ -59,7 +59,7 @@ class EpollPoller:
         if not events:
             return False
         events.reverse()
-        return deliver(mp, events, self.pds)
+        return deliver(mp, events, self.pds) > 0
 
     def wakeup(self) -> None:
         """Make `poll` return. Any thread, and signal handlers."""
@@ -128,7 +128,7 @@ class SelectorsPoller:
                 continue
             mask = (READ if ev & selectors.EVENT_READ else 0) | (WRITE if ev & selectors.EVENT_WRITE else 0)
             out.append((key.fd, mask))
-        woken = deliver(mp, out, self.pds)
+        woken = deliver(mp, out, self.pds) > 0
         for fd, _ in out:
             pd = self.pds.get(fd)
             if pd is not None:

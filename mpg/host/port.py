@@ -26,6 +26,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from ..current import HOST_WORLD, tls
 from ..port import HOST, HOST_GIL, Capabilities, Rng, Stack
 from ..sched.mlife import post
+from ..sched.proc import checkpoint
 from .poller import EpollPoller, SelectorsPoller, default_poller
 from .signals import Signals
 from .spare import SpareMs
@@ -121,6 +122,23 @@ class HostPort:
         if mp.poller is None:
             mp.poller = self.new_poller()
         return mp.poller
+
+    def blocking_call(self, fn: Callable[..., Any], cost: float | None) -> Callable[..., Any]:
+        return fn
+
+    def work(self, mp: M, ns: int) -> None:
+        clock = time.thread_time_ns
+        end = clock() + ns
+        while True:
+            left = end - clock()
+            if left <= 0:
+                return
+            if mp.attn and not mp.insyscall:
+                checkpoint(mp)  # others may now use this thread's time
+                end = clock() + left
+
+    def stall(self, mp: M, ns: int) -> None:
+        time.sleep(ns / 1e9)
 
     def offload(self, call: Callable[[], None]) -> None:
         self.spares.submit(call)

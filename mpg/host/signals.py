@@ -21,7 +21,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..current import user_calls
+from ..current import is_ours, user_calls
 
 if TYPE_CHECKING:
     from ..sched.structs import Sched
@@ -102,6 +102,7 @@ class Signals:
     def strike(self, exc: BaseException, frame: Any) -> None:
         """End the run now."""
         self.sched.hard = True
+        self.sched.struck = exc
         while frame is not None and not is_ours(frame):
             frame = frame.f_back
         if frame is None or frame.f_code in user_calls:
@@ -109,7 +110,3 @@ class Signals:
         assert self.sched.m0 is not None
         self.sched.m0.strike = exc
         self.ring("sigint")
-
-
-def is_ours(frame: Any) -> bool:
-    return str(frame.f_globals.get("__name__", "")).startswith("mpg.")

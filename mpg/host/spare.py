@@ -12,9 +12,23 @@ from collections.abc import Callable
 from contextvars import Context
 from time import monotonic
 
+from ..current import user_calls
 from ..sched.policy import MAX_SPARES
 
-__all__ = ["SpareMs"]
+__all__ = ["SpareMs", "join"]
+
+
+LOOK = 0.05  # seconds
+
+
+def join(thread: threading.Thread, deadline: float) -> None:
+    """Wait for a thread, but not beyond `deadline`, on the clock of `time.monotonic`.
+
+    In slices: a signal that reaches the process on another thread does not end the sleep of the main thread, which
+    alone runs its handler.
+    """
+    while thread.is_alive() and (left := deadline - monotonic()) > 0:
+        thread.join(min(left, LOOK))
 
 
 class SpareM:
@@ -93,5 +107,9 @@ class SpareMs:
                 spare.note.release()
             self.idle.clear()
         for spare in self.all:
-            spare.thread.join(max(0.0, deadline - monotonic()))
+            join(spare.thread, deadline)
         return [repr(spare.call) for spare in self.all if spare.thread.is_alive() and spare.call is not None]
+
+
+# A second Ctrl-C need not wait for those who do not end.
+user_calls.update((SpareMs.close.__code__, join.__code__))

@@ -23,6 +23,8 @@ def parse(addr: Address) -> tuple[str, int]:
     if isinstance(addr, tuple) and len(addr) in (2, 4):
         host, port = addr[0], addr[1]
         if isinstance(host, str) and isinstance(port, int) and not isinstance(port, bool):
+            if len(addr) == 4 and addr[3]:
+                host = f"{host}%{addr[3]}"  # the scope of a link-local address
             return host, check_port(port, addr)
     elif isinstance(addr, str):
         host, colon, service = addr.rpartition(":")

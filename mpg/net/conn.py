@@ -68,7 +68,7 @@ class Conn(NetFD):
             mp = tls.m
         pd = self._rpd
         if pd is None or pd.mp is not mp:
-            pd = self._rpd = self._attach(mp)
+            pd = self._attach(mp)
         if self._rdeadline or self._reader is not None:
             self._may_read(mp)
         while True:
@@ -110,7 +110,7 @@ class Conn(NetFD):
             mp = tls.m
         pd = self._rpd
         if pd is None or pd.mp is not mp:
-            pd = self._rpd = self._attach(mp)
+            pd = self._attach(mp)
         if self._rdeadline or self._reader is not None:
             self._may_read(mp)
         while True:
@@ -140,7 +140,7 @@ class Conn(NetFD):
             mp = tls.m
         pd = self._wpd
         if pd is None or pd.mp is not mp:
-            pd = self._wpd = self._attach(mp)
+            pd = self._attach(mp, write=True)
         if self._wdeadline or self._writer is not None:
             self._may_write(mp)
         while True:
@@ -164,7 +164,7 @@ class Conn(NetFD):
             mp = tls.m
         pd = self._wpd
         if pd is None or pd.mp is not mp:
-            pd = self._wpd = self._attach(mp)
+            pd = self._attach(mp, write=True)
         if self._wdeadline or self._writer is not None:
             self._may_write(mp)
         sent = 0

@@ -41,9 +41,9 @@ def dial(addr: Address, timeout: float | None = None) -> Conn:
     for family, sockaddr in targets:
         try:
             return connect(family, sockaddr, deadline)
-        except TimeoutError as exc:
-            raise TimeoutError(f"cannot connect to {text_of(sockaddr)} within {timeout} s") from exc
         except OSError as exc:
+            if isinstance(exc, TimeoutError) and exc.errno is None:  # the system's own is ETIMEDOUT
+                raise TimeoutError(f"cannot connect to {text_of(sockaddr)} within {timeout} s") from exc
             failure = exc
     try:
         raise failure
@@ -62,7 +62,10 @@ def connect(family: int, sockaddr: Any, deadline: float | None) -> Conn:
             if deadline is not None:
                 conn.set_write_deadline(deadline - tls.m.now() / 1e9)
             mp = tls.m
-            conn._wait_write(mp, conn._attach(mp))
+            pd = conn._attach(mp, write=True)
+            pd.wready = False
+            while not pd.wready:  # only an event says that the attempt has ended; the deadline wakes too
+                conn._wait_write(mp, pd)
             conn.set_write_deadline(None)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:

@@ -84,8 +84,8 @@ class NetFD:
 
     # -- waiting
 
-    def _attach(self, mp: Any) -> PollDesc:
-        """The descriptor of `mp` for this socket."""
+    def _attach(self, mp: Any, *, write: bool = False) -> PollDesc:
+        """The descriptor of `mp` for this socket, noted as the last one of its direction."""
         if mp.curg is None or mp.world != HOST_WORLD:
             raise net_error(mp)
         with self._lock:
@@ -93,9 +93,14 @@ class NetFD:
                 raise ClosedError(f"use of closed {self!r}")
             for pd in self._pds:
                 if pd.mp is mp:
-                    return pd
-            pd = PollDesc(mp, self._fd)
-            self._pds = (*(pd for pd in self._pds if not pd.mp.exited), pd)
+                    break
+            else:
+                pd = PollDesc(mp, self._fd)
+                self._pds = (*(pd for pd in self._pds if not pd.mp.exited), pd)
+            if write:  # under the lock, or it would outlive a `close` that comes right now
+                self._wpd = pd
+            else:
+                self._rpd = pd
             return pd
 
     def _begin(self, mp: Any, gp: Any, pd: PollDesc, wait: IOWait) -> None:

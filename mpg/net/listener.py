@@ -55,7 +55,7 @@ class Listener(NetFD):
             mp = tls.m
         pd = self._rpd
         if pd is None or pd.mp is not mp:
-            pd = self._rpd = self._attach(mp)
+            pd = self._attach(mp)
         while True:
             if self._rdeadline:
                 self._check_deadline(mp, write=False)
@@ -66,6 +66,10 @@ class Listener(NetFD):
                     pd.rready = False
                 except ConnectionAbortedError:  # it was gone before it was accepted (Go ignores it too)
                     continue
+                except OSError as exc:
+                    if self._closed:  # on another M, which has shut it down
+                        raise ClosedError(f"{self!r} was closed meanwhile") from exc
+                    raise
                 else:
                     return Conn(socket.socket(self._family, socket.SOCK_STREAM, 0, fileno=fd), peer)
             self._wait_turn(mp, pd)
@@ -77,10 +81,16 @@ class Listener(NetFD):
         turn = self._turns.get(mp.id)
         if turn is None:
             turn = self._turns[mp.id] = Mutex()
-        with turn:
-            if self._closed or pd.rready:
-                return
-            self._park(mp, mp.curg, pd, pd.r, write=False)
+        turn.lock()
+        try:
+            if not self._closed and not pd.rready:
+                self._park(mp, mp.curg, pd, pd.r, write=False)
+        finally:
+            try:
+                turn.unlock()
+            except BaseException:  # the end of this G comes here; the turn is still ours
+                turn.unlock()
+                raise
 
     def __iter__(self) -> Iterator[Conn]:
         while True:

@@ -26,8 +26,7 @@ from ..errors import ClosedError
 from ..sched.place import newproc_on, place_fresh
 from ..sched.proc import new_goid
 from ..sched.structs import G, func_name
-from ..selectgo import recv_case, select
-from ..sync import Semaphore
+from ..selectgo import recv_case, select, send_case
 from .addr import Address
 from .conn import Conn, text_of
 from .fd import net_error
@@ -90,7 +89,7 @@ class Server:
         self.handler = handler
         self.drain = drain
         self.stats = ServerStats()
-        self._slots = Semaphore(max_conns) if max_conns is not None else None
+        self._slots: Chan[None] | None = Chan(max_conns) if max_conns is not None else None  # full: no more
         self._lock = new_lock()
         self._conns: dict[Conn, Any] = {}  # and the M that it was given to, if any
         self._load: dict[Any, int] = {}  # handlers per M, where they are spread
@@ -137,15 +136,15 @@ class Server:
         delay = 0.0
         while True:
             if self._slots is not None:
-                self._slots.acquire()
+                if select(send_case(self._slots, None), recv_case(self._closing)).index == 1:
+                    return
             try:
                 conn = self.listener.accept()
-            except ClosedError:
-                return
-            except OSError as exc:
-                if self._slots is not None:
-                    self._slots.release()
-                if exc.errno not in SHORTAGE:
+            except BaseException as exc:  # the end of a helper too
+                self._release_slot()
+                if isinstance(exc, ClosedError):
+                    return
+                if not isinstance(exc, OSError) or exc.errno not in SHORTAGE:
                     raise
                 self.stats.shortages += 1
                 if not delay:
@@ -174,15 +173,21 @@ class Server:
         gp.name = func_name(self.handler)
         spread = mp.sched.caps.parallel and mp.sched.gomaxprocs > 1
         with self._lock:
-            stats = self.stats
-            stats.accepted += 1
-            stats.active += 1
-            stats.peak = max(stats.peak, stats.active)
-            target = None
-            if spread:
-                target = place_fresh(mp, self._load)
-                self._load[target] = self._load.get(target, 0) + 1
-            self._conns[conn] = target
+            late = self._draining
+            if not late:
+                stats = self.stats
+                stats.accepted += 1
+                stats.active += 1
+                stats.peak = max(stats.peak, stats.active)
+                target = None
+                if spread:
+                    target = place_fresh(mp, self._load)
+                    self._load[target] = self._load.get(target, 0) + 1
+                self._conns[conn] = target
+        if late:  # `close` came between: it fares as those that are still in the backlog
+            conn.close()
+            self._release_slot()
+            return
         newproc_on(mp, gp, target)
 
     # -- one connection
@@ -211,8 +216,11 @@ class Server:
             last = self._draining and not self._conns
         if last:
             self._idle.close()
+        self._release_slot()
+
+    def _release_slot(self) -> None:
         if self._slots is not None:
-            self._slots.release()
+            self._slots.recv()  # there is one, so this never waits
 
     # -- the end
 

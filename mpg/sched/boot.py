@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import PLAIN, tls
 from ..errors import RuntimeBug
+from ..status import GRUNNABLE
+from ..trace.events import MStart, ProcsChange
 from .finish import end_carriers, stop, unwind
 from .idle import set_allp_locked
 from .mlife import acquirep, new_m_locked, put_p
 from .proc import new_goid, schedule
 from .stacks import MovableM, PinnedM
-from .structs import G, P, Sched, func_name
+from .structs import G, Sched, func_name
 from .sysmon import sysmon
 
 if TYPE_CHECKING:
@@ -30,24 +32,38 @@ _run_ids = count(1)
 
 
 def boot(
-    port: Any, procs: int, main: Callable[..., Any], args: tuple[Any, ...], context: Context
+    port: Any,
+    procs: int,
+    main: Callable[..., Any],
+    args: tuple[Any, ...],
+    context: Context,
+    *,
+    prepare: Callable[[Sched], None] | None = None,
 ) -> tuple[Sched, M]:
     """Build a Sched with its P's, M0 and main G, ready for `schedule(m0)` (Go: schedinit, newproc of main).
 
-    Main runs in `context`.
+    Main runs in `context`. `prepare` may change the knobs of the Sched before anything is built on them.
     """
     sched = Sched(port, procs, run_id=next(_run_ids))
     sched.new_m_object = MovableM if port.caps.stacks_move else PinnedM
     sched.m_main = m_main
     sched.started = port.now()
-    set_allp_locked(sched, [P(sched, i) for i in range(procs)])
+    if prepare is not None:
+        prepare(sched)
+    set_allp_locked(sched, [sched.new_p(sched, i) for i in range(procs)])
     m0 = sched.m0 = new_m_locked(sched)
     for pp in reversed(sched.allp[1:]):
         put_p(sched, pp)
+    if m0.rec is not None:
+        m0.rec.bare(ProcsChange, procs)
+        m0.rec.bare(MStart)
     acquirep(m0, sched.allp[0])
     gp = sched.main = G(new_goid(m0), main, args, None, context, None, 0)
     gp.name = func_name(main)
+    gp.atomicstatus = GRUNNABLE
     m0.created = 1
+    if m0.rec is not None:
+        m0.rec.create(m0, gp)
     sched.allp[0].schedtick = 1  # main began a slice
     m0.nextg = gp
     return sched, m0
@@ -56,6 +72,8 @@ def boot(
 def m_main(mp: M) -> None:
     """The life of an M other than M0 (Go: mstart1)."""
     try:
+        if mp.rec is not None:
+            mp.rec.bare(MStart, mp.rec.by)
         if mp.nextp is not None:
             pp, mp.nextp = mp.nextp, None
             acquirep(mp, pp)
@@ -76,9 +94,16 @@ def bug(mp: M, exc: BaseException) -> RuntimeBug:
 
 def end_m(mp: M) -> None:
     """Unwind the G's of an M, let its carriers end, open its last letters."""
+    if mp.rec is not None:
+        mp.rec.exit(mp)
+        mp.rec = None
+    sched = mp.sched
     unwind(mp, mp.gs)
-    if mp is mp.sched.m0:
-        unwind(mp, mp.sched.gs)
+    with sched.lock:
+        sched.nended += 1
+        last = sched.nended == len(sched.allm)
+    if last:  # before that a G that is nobody's may still run on some M
+        unwind(mp, sched.gs)
     end_carriers(mp, mp.sched.port.StackExit)
     with mp.lock:
         mp.exited = True
@@ -86,11 +111,14 @@ def end_m(mp: M) -> None:
     for item in inbox:
         if callable(item):
             item(mp)
-    mp.sched.port.close(mp)
+    sched.port.close(mp)
 
 
 def start_sysmon(sched: Sched) -> None:
-    mp = sched.sysmon = PinnedM(sched, -1)
+    mp = sched.sysmon = sched.new_m_object(sched, sched.mnext)
+    sched.mnext += 1
+    if mp.rec is not None and sched.m0 is not None:
+        mp.rec.by = sched.m0.id
     sched.port.start_m(mp, sysmon)
 
 

@@ -47,8 +47,8 @@ def stop_locked(sched: Sched, failure: BaseException | None, gp: G | None = None
     sched.failed_g = gp
     sched.stopping = True
     for mp in [*sched.allm, *([sched.sysmon] if sched.sysmon is not None else [])]:
+        mp.ring_bell()
         with mp.lock:
-            mp.attn = True
             asleep, mp.asleep = mp.asleep, False
         if asleep:
             sched.port.wakeup(mp)
@@ -93,7 +93,8 @@ def unwind_g(mp: M, gp: G) -> None:
 
 
 def end_carriers(mp: M, exit_class: type[BaseException]) -> None:
-    """Let the idle carriers of an M end."""
+    """Let the idle carriers of an M end: each ends in its parent, which where stacks move was another M's g0."""
     for stack in mp.free:
+        stack.parent = mp.g0
         stack.throw(exit_class)
     mp.free.clear()

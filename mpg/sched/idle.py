@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..current import tls
 from ..status import PDEAD, PIDLE
+from ..trace.events import ProcRetire
 from .policy import coprimes
 
 if TYPE_CHECKING:
@@ -91,6 +93,8 @@ def retire_locked(sched: Sched, pp: P) -> None:
         sched.globq.extendleft(reversed(fresh))
         set_global_hint_locked(sched, True)
     pp.status = PDEAD
+    if sched.new_rec is not None:
+        tls.m.rec.bare(ProcRetire, pp.id)
     if pp.relief_for is not None:
         pp.relief_for.relief = None
         pp.relief_for = None

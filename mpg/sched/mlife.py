@@ -7,7 +7,7 @@ Two protocols between M's live here and are the reason for `M.lock`:
 * a P promised to a sleeping M (`nextp`) is set under `sched.lock` before `wake`; an M that wakes by itself
   looks for it under the same lock before it gives up.
 
-Order of locks: see `lockrank.py`. Threads are started with no lock held.
+Order of locks: docs/architecture.md. Threads are started with no lock held.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from ..current import tls
 from ..status import PRUNNING
+from ..trace.events import Handoff, MWake, ProcsChange, ProcSteal, ProcStop
 from .idle import (
     mget_locked,
     pidleget_spinning_locked,
@@ -29,7 +31,18 @@ from .idle import (
 if TYPE_CHECKING:
     from .structs import M, P, Sched
 
-__all__ = ["acquirep", "handoffp", "post", "procresize", "put_p", "releasep", "startm", "wake", "wakep"]
+__all__ = [
+    "acquirep",
+    "handoffp",
+    "post",
+    "procresize",
+    "put_p",
+    "releasep",
+    "startm",
+    "take_p",
+    "wake",
+    "wakep",
+]
 
 log = logging.getLogger("mpg")
 
@@ -42,15 +55,37 @@ def acquirep(mp: M, pp: P) -> None:
     if pp.ticket < mp.ticket:
         pp.ticket = mp.ticket
     mp.p = pp
+    if mp.rec is not None:
+        mp.rec.acquire(mp, pp)
 
 
 def releasep(mp: M) -> P:
     """Unbind the P of `mp`; the caller now owns it (Go: releasep)."""
     pp = mp.p
     assert pp is not None
+    if mp.rec is not None:
+        mp.rec.bare(ProcStop, p=pp.id)
     mp.p = None
     mp.ticket = max(mp.ticket, pp.ticket)
     return pp
+
+
+def take_p(mp: M, pp: P) -> bool:
+    """Take `pp` from `mp`, whose G is in `blocking`; False if it has come back (Go: takeP).
+
+    Pairs with `syscall.exitsyscall`. The caller then owns the P.
+    """
+    with mp.lock:
+        if not mp.insyscall or mp.p is not pp:
+            return False
+        mp.p = None
+        mp.ticket = max(mp.ticket, pp.ticket)
+        pp.m = None
+    if mp.rec is not None:
+        tls.m.rec.bare(ProcSteal, pp.id, mp.id)
+    pp.syscalltick += 1
+    mp.sched.stranded_events += len(mp.lq) + len(mp.gq) + (mp.next is not None)
+    return True
 
 
 def wake(mp: M) -> None:
@@ -58,6 +93,8 @@ def wake(mp: M) -> None:
     with mp.lock:
         asleep, mp.asleep = mp.asleep, False
     if asleep:
+        if mp.rec is not None and tls.m.rec is not None:
+            tls.m.rec.bare(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
         mp.sched.port.wakeup(mp)
 
 
@@ -74,17 +111,13 @@ def post(mp: M, item: Any) -> bool:
         asleep, mp.asleep = mp.asleep, False
     mp.sched.stuck = False
     if asleep:
+        if mp.rec is not None and tls.m.rec is not None and tls.m.sched is mp.sched:
+            tls.m.rec.bare(MWake, mp.id)
         mp.sched.port.wakeup(mp)
     return True
 
 
-def ring_bell(mp: M) -> None:
-    """Make `mp` look at its flags at its next operation or scheduling point."""
-    with mp.lock:
-        mp.attn = True
-
-
-def startm(sched: Sched, pp: P, spinning: bool) -> None:
+def startm(sched: Sched, pp: P, spinning: bool, *, handoff: bool = False) -> None:
     """Get an M to run `pp`, which the caller owns: the M idle last, or a new one (Go: startm).
 
     With `spinning` the caller has already counted it in nmspinning.
@@ -97,6 +130,10 @@ def startm(sched: Sched, pp: P, spinning: bool) -> None:
             new = True
         mp.spinning = spinning
         mp.nextp = pp
+    if new and mp.rec is not None:
+        mp.rec.by = tls.m.id
+    if handoff and mp.rec is not None:
+        tls.m.rec.bare(Handoff, pp.id, mp.id)
     if not new:
         wake(mp)
         return
@@ -137,6 +174,8 @@ def wakep(sched: Sched) -> None:
 def become_spinning_locked(mp: M) -> None:
     """Go: becomeSpinning."""
     mp.spinning = True
+    if mp.rec is not None:
+        mp.rec.spin(mp, True)
     mp.sched.nmspinning += 1
     mp.sched.needspinning = False
     publish_locked(mp.sched)
@@ -145,6 +184,8 @@ def become_spinning_locked(mp: M) -> None:
 def resetspinning(mp: M) -> None:
     """An M that found work stops spinning and wakes the next (Go: resetspinning)."""
     sched = mp.sched
+    if mp.rec is not None:
+        mp.rec.spin(mp, False)
     with sched.lock:
         mp.spinning = False
         sched.nmspinning -= 1
@@ -165,7 +206,7 @@ def put_p(sched: Sched, pp: P) -> None:
 def handoffp(sched: Sched, pp: P) -> None:
     """Find a new M for a P whose M blocks, if there is anything to do (Go: handoffp)."""
     if not pp.runqempty() or sched.globq:
-        startm(sched, pp, False)
+        startm(sched, pp, False, handoff=True)
         return
     with sched.lock:
         if sched.caps.eager_wakep and not sched.nmspinning and not sched.npidle and not sched.stopping:
@@ -177,9 +218,9 @@ def handoffp(sched: Sched, pp: P) -> None:
             spin = False
             last = sched.npidle == len(sched.allp) - 1 and sched.lastpoll != 0
     if spin:
-        startm(sched, pp, True)
+        startm(sched, pp, True, handoff=True)
     elif last and not sched.caps.poller_per_m:
-        startm(sched, pp, False)
+        startm(sched, pp, False, handoff=True)
     else:
         when = pp.when
         put_p(sched, pp)
@@ -207,12 +248,12 @@ def wake_netpoller(sched: Sched, when: int) -> None:
 def procresize(sched: Sched, n: int) -> None:
     """Change GOMAXPROCS while running. Growth is immediate; a surplus P retires when it next goes idle or
     its M reaches a scheduling point. The host never stops the world (Go: procresize does)."""
-    from .structs import P
-
     bells: list[M] = []
     fresh: list[P] = []
     with sched.lock:
         sched.gomaxprocs = n
+        if tls.m.rec is not None:
+            tls.m.rec.bare(ProcsChange, n)
         for pp in sched.allp:
             pp.procs = n
         for pp in list(sched.allp):
@@ -226,9 +267,9 @@ def procresize(sched: Sched, n: int) -> None:
         have = {pp.id for pp in sched.allp if pp.relief_for is None}
         for pid in range(n):
             if pid not in have:
-                fresh.append(P(sched, pid))
+                fresh.append(sched.new_p(sched, pid))
         set_allp_locked(sched, sorted([*sched.allp, *fresh], key=lambda p: p.id))
     for pp in reversed(fresh):
         put_p(sched, pp)
     for mp in bells:
-        ring_bell(mp)
+        mp.ring_bell()

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..status import GRUNNABLE
+from ..trace.events import NetpollReady
 from .runq import put, put_global_started
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def claim_io(wait: IOWait) -> G | None:
         return None
 
 
-def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) -> bool:
-    """Turn events into hints and runnable G's; the last event first, as Go's list does (Go: netpollready)."""
-    woken = False
+def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) -> int:
+    """Turn events into hints and runnable G's; how many. The last event first, as Go's list does (Go: netpollready)."""
+    woken = 0
     for fd, mask in events:
         pd = pds.get(fd)
         if pd is None:
@@ -87,11 +88,13 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
         if mask & WRITE:
             pd.wready = True
             if pd.w.cell:
-                woken = wake_io(mp, pd.w) or woken
+                woken += wake_io(mp, pd.w)
         if mask & READ:
             pd.rready = True
             if pd.r.cell:
-                woken = wake_io(mp, pd.r) or woken
+                woken += wake_io(mp, pd.r)
+    if woken and mp.rec is not None:
+        mp.rec.simple(mp, NetpollReady, woken, -1)
     return woken
 
 
@@ -101,6 +104,8 @@ def wake_io(mp: M, wait: IOWait) -> bool:
         gp = wait.cell.pop()
     except IndexError:
         return False
+    if mp.rec is not None:
+        mp.rec.polled(mp, gp)
     gp.atomicstatus = GRUNNABLE
     pp = mp.p
     if pp is None:

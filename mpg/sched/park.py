@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..trace.events import MPark
 from .deadlock import checkdead_locked
 from .idle import (
     mput_locked,
@@ -23,7 +24,7 @@ from .idle import (
     publish_locked,
 )
 from .mlife import acquirep, become_spinning_locked, releasep, wake
-from .runq import get_global_batch_locked
+from .runq import get_global_batch_locked, may_steal
 
 if TYPE_CHECKING:
     from .structs import G, M, P, Sched
@@ -38,6 +39,7 @@ def give_up_p(mp: M, pp: P) -> G | None:
         if mp.attn or sched.stopping:
             return None
         if sched.globq:
+            pp.schedtick += 1
             return get_global_batch_locked(mp, pp)
         if not mp.spinning and sched.needspinning and sched.caps.eager_wakep:
             become_spinning_locked(mp)
@@ -46,12 +48,14 @@ def give_up_p(mp: M, pp: P) -> G | None:
         waiter = pidleput_locked(sched, pp)
         was_spinning = mp.spinning
         if was_spinning:
+            if mp.rec is not None:
+                mp.rec.spin(mp, False)
             mp.spinning = False
             sched.nmspinning -= 1
             publish_locked(sched)
     if waiter is not None:
         wake(waiter)
-    if was_spinning:
+    if was_spinning and sched.recheck:
         recheck(mp)
     return None
 
@@ -60,7 +64,7 @@ def recheck(mp: M) -> None:
     """Work that was queued while we were the last to spin: take a P for it and spin again."""
     sched = mp.sched
     for pp in sched.allp:
-        if pp.m is not None and not pp.runqempty():
+        if pp.m is not None and not pp.runqempty() and may_steal(sched, pp):
             break
     else:
         if not sched.globq:
@@ -80,7 +84,7 @@ def without_p(mp: M) -> None:
         own_poller(mp)
     else:
         shared_poller(mp)
-    if sched.sysmonwait and mp.p is not None:
+    if sched.sysmonwait and mp.p is not None and sched.caps.sysmon_follows:
         wake_sysmon(sched)
 
 
@@ -178,13 +182,15 @@ def sleep(mp: M, until: int) -> None:
         if mp.inbox or mp.nextp is not None or mp.sched.stopping or mp.sigint or mp.sigterm:
             return
         mp.asleep = True
+    if mp.rec is not None and mp is not mp.sched.sysmon:  # that one sleeps up to 50,000 times a second
+        mp.rec.bare(MPark, until or -1)
     mp.sched.port.sleep(mp, until)
     with mp.lock:
         mp.asleep = False
 
 
 def wake_sysmon(sched: Sched) -> None:
-    """Somebody runs again: sysmon ends its deep sleep (ours on the host; Go does it at syscalls)."""
+    """Somebody runs again, or begins a syscall: sysmon ends its deep sleep."""
     sched.sysmonwait = False
     if sched.sysmon is not None:
         wake(sched.sysmon)

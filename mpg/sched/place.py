@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ..status import GRUNNABLE
 from .mlife import new_m_locked, post
-from .proc import newproc
 
 if TYPE_CHECKING:
     from .structs import G, M
@@ -48,4 +47,4 @@ def newproc_on(mp: M, gp: G, target: M | None) -> None:
             mp.created += 1
             return
         gp.home = None
-    newproc(mp, gp)
+    mp.newproc(gp)

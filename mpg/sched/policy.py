@@ -10,6 +10,7 @@ GLOBAL_BATCH = 128  #: at most so many come back at once (findRunnable, globrunq
 FAIR_TICK = 61  #: every so many slices the global queue goes first (findRunnable)
 STEAL_ROUNDS = 4  #: the last one takes runnext and runs timers (stealWork)
 RUNNEXT_BACKOFF_NS = 3_000  #: before a running P's runnext is stolen (runqgrab)
+SPIN_SHARE = 0.5  #: of the busy P's, so many M's may spin besides (findRunnable)
 SLICE_NS = 10_000_000  #: forcePreemptNS
 POLL_NS = 10_000_000  #: a busy P's poller and timers are served at least this often (sysmon)
 SYSMON_MIN_NS = 20_000
@@ -27,9 +28,9 @@ def global_batch(size: int, procs: int) -> int:
     return min(GLOBAL_BATCH, size, size // procs + 1)
 
 
-def may_spin(nmspinning: int, procs: int, npidle: int) -> bool:
-    """May one more M look for work to steal? At most half of the busy P's (Go: findRunnable)."""
-    return 2 * nmspinning < procs - npidle
+def may_spin(nmspinning: int, procs: int, npidle: int, share: float = SPIN_SHARE) -> bool:
+    """May one more M look for work to steal? At most half as many as P's are busy (Go: findRunnable)."""
+    return nmspinning < share * (procs - npidle)
 
 
 def coprimes(n: int) -> list[int]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..current import note_foreign
+from ..current import inside_operation, note_foreign
 from ..errors import Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GSYSCALL, GWAITING
 from .finish import stop
@@ -22,14 +22,23 @@ from .idle import pidleget_locked
 from .mlife import become_spinning_locked, handoffp, put_p, releasep, resetspinning, startm, wakep
 from .park import give_up_p, without_p
 from .policy import GOID_BATCH, STEAL_ROUNDS, may_spin, steal_order
-from .runq import grab, pick, pick_started, put_global_locked, put_global_started, put_next, take_stolen
+from .runq import (
+    grab,
+    may_steal,
+    pick,
+    pick_started,
+    put_global_locked,
+    put_global_started,
+    put_next,
+    take_stolen,
+)
 from .structs import G
 from .timers import check_timers
 
 if TYPE_CHECKING:
-    from .structs import M, P, Sched
+    from .structs import M, P
 
-__all__ = ["attend", "checkpoint", "execute", "find_runnable", "newproc", "ready", "schedule"]
+__all__ = ["attend", "checkpoint", "execute", "find_runnable", "newproc", "ready", "schedule", "steal"]
 
 
 def schedule(mp: M) -> None:
@@ -47,7 +56,7 @@ def schedule(mp: M) -> None:
                 return
             if mp.spinning:
                 resetspinning(mp)
-        execute(mp, gp)
+        mp.execute(gp)
 
 
 def find_runnable(mp: M) -> G | None:
@@ -71,7 +80,7 @@ def find_runnable(mp: M) -> G | None:
             return gp
         if mp.iowait and mp.sched.port.netpoll(mp):
             continue
-        gp = steal(mp, pp)
+        gp = mp.steal(pp)
         if gp is not None:
             return gp
         if mp.next is not None or mp.lq or pp.runnext or pp.ring:  # timers that the thief ran made work
@@ -89,13 +98,13 @@ def only_started(mp: M, pp: P) -> G | None:
     return gp
 
 
-def steal(mp: M, pp: P) -> G | None:
+def steal(mp: Any, pp: P) -> G | None:
     """Take fresh G's from another P, after becoming a spinning M if there are not enough (Go: stealWork)."""
     sched = mp.sched
     if not mp.spinning:
         if not sched.caps.eager_wakep and sched.npidle >= len(sched.allp) - 1:
             return steal_timers(mp, pp)  # everybody else is idle, and nobody may have been woken for us
-        if not may_spin(sched.nmspinning, sched.gomaxprocs, sched.npidle):
+        if not may_spin(sched.nmspinning, sched.gomaxprocs, sched.npidle, sched.spin_share):
             return None
         with sched.lock:
             become_spinning_locked(mp)
@@ -112,18 +121,23 @@ def steal(mp: M, pp: P) -> G | None:
                     return gp
             if victim.runqempty() or not may_steal(sched, victim):
                 continue
-            stolen = grab(mp, victim, runnext=last, one=sched.caps.steal_one)
-            if stolen:
-                return take_stolen(pp, stolen)
+            stolen: G | None = mp.rob(pp, victim, runnext=last)
+            if stolen is not None:
+                return stolen
     return None
 
 
-def may_steal(sched: Sched, victim: P) -> bool:
-    """Where waking is lazy only a P that has not moved since sysmon looked is robbed: one hiccup must not
-    spread the load over M's that then fight for the GIL."""
-    return (
-        sched.caps.eager_wakep or victim.m is None or victim.seen_moves == victim.schedtick + victim.nexttick
-    )
+def rob(mp: Any, pp: P, victim: P, *, runnext: bool) -> G | None:
+    """Take what there is at one victim: one G to run, the others for the ring (Go: runqsteal)."""
+    before, one = len(victim.ring), mp.sched.caps.steal_one
+    stolen = grab(mp, victim, runnext=runnext, one=one)
+    if not stolen:
+        return None
+    n = len(stolen)
+    gp = take_stolen(pp, stolen)
+    if mp.rec is not None:
+        mp.rec.steal(mp, pp, victim, n, before, one)
+    return gp
 
 
 def steal_timers(mp: M, pp: P) -> G | None:
@@ -136,10 +150,12 @@ def steal_timers(mp: M, pp: P) -> G | None:
     return None
 
 
-def execute(mp: M, gp: G) -> None:
+def execute(mp: Any, gp: G) -> None:
     """Run `gp` on `mp`; comes back when some G of this M switches to g0 (Go: execute)."""
     mp.curg = gp
     gp.atomicstatus = GRUNNING
+    if mp.rec is not None:
+        mp.rec.start(mp, gp)
     stack = gp.stack
     if stack is None:
         mp.start_fresh(gp)
@@ -171,7 +187,7 @@ def attend(mp: M) -> bool:
     if mp.sigterm:
         mp.sigterm = False
         for drain in sched.on_term:
-            newproc(mp, G(new_goid(mp), drain, (), None, copy_context(), None, 0))
+            mp.newproc(G(new_goid(mp), drain, (), None, copy_context(), None, 0))
     if mp.pendings:
         mp.pendings = [gp for gp in mp.pendings if gp.pending is not None and gp.atomicstatus != GDEAD]
         if mp.pendings:
@@ -227,6 +243,8 @@ def checkpoint(mp: Any, *objects: Any) -> None:
         for obj in objects:
             note_foreign(obj)
         return
+    if inside_operation():  # the one below may hold a lock or half a queue: neither yield nor raise here
+        return
     gp = mp.curg
     if mp.insyscall:
         raise RuntimeError("mpg operation inside mpg.blocking(): this M may have lost its P")
@@ -241,6 +259,8 @@ def checkpoint(mp: Any, *objects: Any) -> None:
         return
     pp = mp.p
     if pp is not None and (pp.preempt or pp.leave):
+        if mp.rec is not None:
+            mp.rec.preempted()
         pp.preempt = False
         pp.schedtick += 1  # a new slice: what now comes out of runnext does not inherit the old one
         mp.gosched(gp)
@@ -252,6 +272,9 @@ def ready(mp: Any, gp: Any) -> None:
     `mp` is the caller's M, or PLAIN. Call it with no lock held.
     """
     home = gp.home
+    rec = mp.rec
+    if rec is not None and (home is None or home.sched is mp.sched):
+        rec.unblock(mp, gp)
     if home is mp:
         gp.atomicstatus = GRUNNABLE
         pp = mp.p
@@ -270,8 +293,10 @@ def ready(mp: Any, gp: Any) -> None:
         put_next(mp, pp, gp)
         if pp.wake_hint:
             wakep(mp.sched)
-    else:
+    elif home.sched is mp.sched or home.rec is None:
         home.post(gp)
+    else:
+        home.post_foreign(gp)
 
 
 def ready_without_p(mp: M, gp: G) -> None:
@@ -299,11 +324,14 @@ def abort(mp: Any, gp: Any, exc: BaseException | None) -> bool:
     return True
 
 
-def newproc(mp: M, gp: G) -> None:
+def newproc(mp: Any, gp: G) -> None:
     """Queue a fresh G to run next (Go: newproc)."""
     gp.atomicstatus = GRUNNABLE
     pp = mp.p
     mp.created += 1
+    rec = mp.rec
+    if rec is not None:
+        rec.create(mp, gp)
     if pp is None:  # from `attend`
         ready_without_p(mp, gp)
         return
@@ -311,6 +339,8 @@ def newproc(mp: M, gp: G) -> None:
         pp.runnext.append(gp)
     else:
         put_next(mp, pp, gp)
+    if rec is not None:
+        rec.queued(mp)
     if pp.wake_hint:
         wakep(mp.sched)
 

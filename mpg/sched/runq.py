@@ -15,16 +15,20 @@ shared cell is one atomic pop whose failure is expected: a thief may have been q
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .policy import FAIR_TICK, GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS, global_batch
+from ..current import tls
+from ..trace.events import GlobqLen, Overflow
+from .policy import GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS, global_batch
 
 if TYPE_CHECKING:
     from .structs import G, M, P, Sched
 
 __all__ = [
     "drop_fresh",
+    "get_local",
     "grab",
+    "may_steal",
     "pick",
     "pick_started",
     "put",
@@ -75,7 +79,7 @@ def pick(mp: M, pp: P) -> G | None:
     """The next G without looking beyond this M, its P and the global queue (Go: findRunnable, steps 6, 8, 9)."""
     tick = pp.schedtick
     gp: G | None
-    if not tick % FAIR_TICK and (mp.gq or pp.global_hint):
+    if not tick % pp.fair_tick and (mp.gq or pp.global_hint):
         gp = get_global(mp, pp)
         if gp is not None:
             pp.schedtick = tick + 1
@@ -93,7 +97,7 @@ def pick(mp: M, pp: P) -> G | None:
         except IndexError:
             pass
     if pp.ring:
-        gp = get_local(mp, pp)
+        gp = mp.get_local(pp)
     elif mp.lq:
         gp = mp.lq.popleft()
     if gp is None and (mp.gq or pp.global_hint):
@@ -117,7 +121,7 @@ def pick_started(mp: M, pp: P) -> G | None:
     return queue.popleft()
 
 
-def get_local(mp: M, pp: P) -> G | None:
+def get_local(mp: Any, pp: P) -> G | None:
     """The older of the heads of ring and lq (Go: runqget without runnext)."""
     ring, lq = pp.ring, mp.lq
     if ring:
@@ -143,6 +147,9 @@ def get_global_locked(mp: M) -> G | None:
     globq = sched.globq
     if globq and (not gq or globq[0].ticket < gq[0].ticket):
         gp = globq.popleft()
+        if mp.rec is not None:
+            mp.rec.simple(mp, GlobqLen, len(globq), -1)
+            mp.rec.take_global()
         if not globq:
             set_global_hint_locked(sched, False)
         return gp
@@ -156,6 +163,8 @@ def get_global_batch(mp: M, pp: P) -> G | None:
             return get_global_batch_locked(mp, pp)
     gq = mp.gq
     n = len(gq)
+    if not n:  # another M was quicker, and has just said so
+        return None
     first = gq.popleft()
     more = n // pp.procs if n < GLOBAL_BATCH else global_batch(n, pp.procs) - 1
     if more:
@@ -190,7 +199,7 @@ def overflow(mp: M, pp: P, gp: G) -> None:
     """The oldest half of a full local queue and `gp` go to the global side (Go: runqputslow)."""
     batch = []
     for _ in range(OVERFLOW):
-        old = get_local(mp, pp)
+        old = mp.get_local(pp)
         if old is None:
             break
         batch.append(old)
@@ -204,6 +213,8 @@ def overflow(mp: M, pp: P, gp: G) -> None:
                 fresh.append(g)
             else:
                 mp.gq.append(g)
+        if mp.rec is not None:
+            mp.rec.simple(mp, Overflow, len(batch), -1)
         put_global_locked(mp.sched, fresh)
 
 
@@ -222,6 +233,8 @@ def put_global_started(mp: M, gp: G) -> None:
 def put_global_locked(sched: Sched, gps: Iterable[G]) -> None:
     """Append fresh G's, which have their tickets, to the global queue. With sched.lock held."""
     sched.globq.extend(gps)
+    if sched.new_rec is not None and tls.m.rec is not None:
+        tls.m.rec.bare(GlobqLen, len(sched.globq))
     if sched.globq:
         set_global_hint_locked(sched, True)
 
@@ -229,6 +242,14 @@ def put_global_locked(sched: Sched, gps: Iterable[G]) -> None:
 def set_global_hint_locked(sched: Sched, hint: bool) -> None:
     for pp in sched.allp:
         pp.global_hint = hint
+
+
+def may_steal(sched: Sched, victim: P) -> bool:
+    """Where waking is lazy only a P that has not moved since sysmon looked is robbed: one hiccup must not
+    spread the load over M's that then fight for the GIL."""
+    return (
+        sched.caps.eager_wakep or victim.m is None or victim.seen_moves == victim.schedtick + victim.nexttick
+    )
 
 
 def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> list[G]:
@@ -259,6 +280,7 @@ def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> list[G]:
 def take_stolen(pp: P, stolen: list[G]) -> G:
     """Run the youngest stolen G, queue the others (Go: runqsteal)."""
     last = stolen.pop()
+    pp.schedtick += 1
     for gp in stolen:
         gp.ticket = pp.ticket
         pp.ticket += 1
@@ -286,6 +308,8 @@ def drop_fresh(sched: Sched) -> list[G]:
         set_global_hint_locked(sched, False)
         for pp in sched.allp:
             out.extend(drain_p(pp))
+    if sched.new_rec is not None and tls.m.rec is not None:
+        tls.m.rec.drop(out)
     return out
 
 

@@ -27,9 +27,10 @@ from ..errors import Goexit, Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
 from .finish import g_ended
 from .join import wake_joiners
-from .mlife import post
+from .mlife import post, wakep
 from .policy import FREE_CARRIERS
-from .runq import pick, put, put_global_started
+from .proc import arrive, execute, newproc, ready, ready_without_p, rob, steal
+from .runq import get_local, pick, put, put_global_locked, put_global_started
 from .structs import M
 from .timers import RTimer, add_timer, stop_timer
 
@@ -71,6 +72,29 @@ class BaseM(M):
     def post(self, gp: G) -> None:
         """Another M has made one of this M's G's ready."""
         post(self, gp)
+
+    def post_foreign(self, gp: G) -> None:
+        """The same by an ordinary thread or an M of another run: the recorder of this one has yet to know."""
+        post(self, ForeignWake(gp))
+
+    execute = execute
+    newproc = newproc
+    steal = steal
+    rob = rob
+    get_local = get_local
+
+    def ring_bell(self) -> None:
+        """Have this M look at its flags at its next operation or scheduling point."""
+        with self.lock:
+            self.attn = True
+
+    def work(self, ns: int) -> None:
+        """What `mpg.work` does on a G."""
+        self.sched.port.work(self, ns)
+
+    def stall(self, ns: int) -> None:
+        """What `mpg.stall` does on a G."""
+        self.sched.port.stall(self, ns)
 
     def end(self, gp: G) -> None:
         """Running to dead (Go: gdestroy)."""
@@ -120,6 +144,22 @@ class BaseM(M):
         raise NotImplementedError
 
 
+class ForeignWake:
+    """A letter: a G of this M has been made ready by somebody who does not record."""
+
+    __slots__ = ("gp",)
+
+    def __init__(self, gp: G) -> None:
+        self.gp = gp
+
+    def __call__(self, mp: M) -> None:
+        if mp.exited:  # the end of the run has unwound it
+            return
+        if mp.rec is not None:
+            mp.rec.unblock(mp, self.gp)
+        arrive(mp, self.gp)
+
+
 class TimeOut:
     """The timer's side of a timed park.
 
@@ -144,8 +184,6 @@ class TimeOut:
 
 def time_out(mp: Any, out: TimeOut, when: int) -> None:
     """A timed park's timer has fired."""
-    from .proc import ready
-
     try:
         if out.waiting.cancel(out.gp):
             out.claimed = True
@@ -210,14 +248,20 @@ class PinnedM(BaseM):
                 stack = nxt.stack
                 if stack is None:
                     if not self.free:
+                        if self.rec is not None:
+                            self.rec.left(self, gp)
                         self.nextg = nxt
                         self.curg = None
                         return self.g0  # type: ignore[no-any-return]
                     nxt.home = self
                     stack = nxt.stack = self.free.pop()
                 self.curg = nxt
+                if self.rec is not None:
+                    self.rec.switch(self, pp, gp, nxt)  # before the status: they may be the same
                 nxt.atomicstatus = GRUNNING
                 return stack
+        if self.rec is not None:
+            self.rec.left(self, gp)
         self.curg = None
         return self.g0  # type: ignore[no-any-return]
 
@@ -238,16 +282,24 @@ class PinnedM(BaseM):
                     nxt.stack = me
                     self.curg = nxt
                     nxt.atomicstatus = GRUNNING
+                    if self.rec is not None:
+                        self.rec.switch(self, pp, gp, nxt)
                     return nxt
                 if len(self.free) >= FREE_CARRIERS:
+                    if self.rec is not None:
+                        self.rec.end(self, gp)
                     self.nextg = nxt
                     self.curg = None
                     return None
                 self.curg = nxt
                 nxt.atomicstatus = GRUNNING
+                if self.rec is not None:
+                    self.rec.switch(self, pp, gp, nxt)
                 self.free.append(me)
                 stack.switch()
                 return self.curg
+        if self.rec is not None:
+            self.rec.end(self, gp)
         self.curg = None
         if len(self.free) >= FREE_CARRIERS:
             return None
@@ -292,6 +344,8 @@ class MovableM(BaseM):
             gp.listed = self.sched.gs
             self.sched.gs[gp] = None
         gp.since = self.now()
+        if self.rec is not None:
+            self.rec.left(self, gp)
         self.commit = commit
         self.curg = None
         self.g0.switch()
@@ -299,6 +353,8 @@ class MovableM(BaseM):
     def goexit0(self, me: Any, gp: G) -> G | None:
         """End the G and return to g0; the carrier waits for the next fresh G."""
         self.end(gp)
+        if self.rec is not None:
+            self.rec.end(self, gp)
         self.curg = None
         self.free.append(me)
         self.g0.switch()
@@ -316,13 +372,12 @@ class GoschedCommit:
         self.gp = gp
 
     def release(self) -> None:
-        from .mlife import wakep
-        from .runq import put_global_locked
-
         mp, gp = self.mp, self.gp
         sched = mp.sched
         pp = mp.p
-        assert pp is not None
+        if pp is None:  # it comes out of `blocking`, and there was no P for it (Go: exitsyscallNoP)
+            ready_without_p(mp, gp)
+            return
         with sched.lock:
             gp.ticket = pp.ticket
             pp.ticket += 1

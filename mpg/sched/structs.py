@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..status import GIDLE, GSTATUS, PIDLE
+from .policy import FAIR_TICK, SLICE_NS, SPIN_SHARE
 
 if TYPE_CHECKING:
     from ..port import Lock, Port, Stack
@@ -147,7 +148,8 @@ class G:
 
 def func_name(fn: Any) -> str:
     """A function's qualified name, `file:line` for a lambda; that of the function inside a partial."""
-    fn = getattr(fn, "func", fn)
+    while hasattr(type(fn), "func"):  # partial, and WaitGroup's; not whatever makes up its attributes
+        fn = fn.func
     code = getattr(fn, "__code__", None)
     if code is not None and code.co_name == "<lambda>":
         return f"{code.co_filename}:{code.co_firstlineno}"
@@ -186,11 +188,13 @@ class M:
         "nextp",
         "note",
         "now",
+        "oldp",
         "p",
         "pendings",
         "poll_due",
         "polled",
         "poller",
+        "rec",
         "rng",
         "run_id",
         "sched",
@@ -213,6 +217,9 @@ class M:
         self.run_id = sched.run_id
         self.now = port.now
         self.rng = port.new_rng()
+        self.rec: Any = (
+            sched.new_rec(self) if sched.new_rec is not None else None
+        )  # writes events, if anybody does
         # Only this M writes them.
         self.g0: Any = None
         self.curg: G | None = None
@@ -230,6 +237,7 @@ class M:
         self.ended = 0
         self.iowait = 0  # G's of this M in IO wait
         self.insyscall = False
+        self.oldp: P | None = None  # what it held when it entered `blocking`
         self.lockedg: G | None = None
         self.locks = 0  # how often it has been locked
         self.p: P | None = None
@@ -256,9 +264,17 @@ class M:
         self.sigterm = False
         self.strike: BaseException | None = None  # a second signal came in the middle of an operation
 
-    def start_fresh(self, gp: G) -> None:
-        """Give a fresh G a stack and switch to it; the rest of the behaviour is in `stacks.py`."""
-        raise NotImplementedError
+    if (
+        TYPE_CHECKING
+    ):  # the steps of the loop that a world may override, to charge or change them: see `stacks.py`
+
+        def execute(self, gp: G) -> None: ...
+        def newproc(self, gp: G) -> None: ...
+        def steal(self, pp: P) -> G | None: ...
+        def get_local(self, pp: P) -> G | None: ...
+        def ring_bell(self) -> None: ...
+        def start_fresh(self, gp: G) -> None: ...
+        def gosched(self, gp: G) -> None: ...
 
     def __repr__(self) -> str:
         return f"<M {self.id}>"
@@ -268,6 +284,7 @@ class P:
     """The right to run G's, and a queue of fresh ones."""
 
     __slots__ = (
+        "fair_tick",
         "global_hint",
         "helpers",
         "id",
@@ -294,6 +311,7 @@ class P:
         "syscalltick",
         "ticket",
         "timers",
+        "told",
         "wake_hint",
         "when",
     )
@@ -311,6 +329,7 @@ class P:
         self.nexttick = 0  # executes that inherited one
         self.syscalltick = 0
         self.ticket = 0
+        self.fair_tick = sched.fair_tick
         # Written by others, read on the hot path.
         self.preempt = False
         self.wake_hint = sched.wake_hint
@@ -332,7 +351,8 @@ class P:
         self.seen_moves = -1
         self.stuck_since = 0
         self.rung_at = -1  # where it stood when a helper was first considered
-        self.reported = False
+        self.reported = False  # the log has been told of this stall, and the trace
+        self.told = False
         self.stalled_g: G | None = None
         self.helpers: list[G] = []  # what on_help started because this P is stuck
         self.relief: P | None = None
@@ -352,6 +372,11 @@ class Sched:
         self.port = port
         self.caps = port.caps
         self.run_id = run_id
+        self.fair_tick = FAIR_TICK
+        self.slice_ns = SLICE_NS
+        self.spin_share = SPIN_SHARE
+        self.recheck = True  # look again after dropping a P, if we were spinning
+        self.new_rec: Callable[[M], Any] | None = None  # who records this run, if anybody does
         self.lock: Lock = port.new_lock()
         # Guarded by lock; single ints and flags are also read without it, as hints.
         self.globq: deque[G] = deque()
@@ -375,7 +400,9 @@ class Sched:
         self.strides: list[int] = []  # policy.coprimes(len(allp))
         # The end of the run; guarded by lock.
         self.stopping = False
+        self.nended = 0  # M's that have come to their end
         self.hard = False
+        self.struck: BaseException | None = None  # what a second signal raises, wherever it struck
         self.main: G | None = None
         self.m0: M | None = None
         self.failure: BaseException | None = None
@@ -385,6 +412,7 @@ class Sched:
         self.sysmonwait = False
         self.seen_waiter: M | None = None  # the head of pwait
         self.seen_waiter_when = 0
+        self.helped: list[P] = []  # those with helpers or a relief P
         self.detect_deadlock = True
         self.stuck = False  # at the last look nothing could run without help from outside
         self.plain_used = False
@@ -393,7 +421,8 @@ class Sched:
         self.started = 0
         self.schedtrace: Callable[[int], None] = print
         self.m_main: Callable[[M], None]  # what a new M executes; boot sets it
-        self.new_m_object: Any = None
+        self.new_m_object: Any = None  # the classes of M's and P's
+        self.new_p: type[P] = P
         self.on_help: list[Callable[[], G | None]] = []  # what a helper of a stuck M should run besides
         self.nhelpers = 0  # G's that came from on_help
         self.on_term: list[Callable[[], None]] = []  # what SIGTERM asks to come to an end

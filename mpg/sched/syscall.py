@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ..current import new_lock, tls
 from ..status import GRUNNABLE, GRUNNING, GSYSCALL, OFFLOADED
 from .idle import pidleget_locked
-from .mlife import acquirep, post
+from .mlife import acquirep, post, take_p
+from .park import wake_sysmon
 from .proc import checkpoint
 from .runq import put_global_started
 
@@ -60,14 +61,22 @@ def entersyscall(mp: M) -> None:
     """Running to syscall; the P stays (Go: reentersyscall)."""
     gp = mp.curg
     assert gp is not None
+    mp.oldp = mp.p
+    if mp.rec is not None:
+        mp.rec.call(mp)
     with mp.lock:
         gp.atomicstatus = GSYSCALL
         mp.insyscall = True
         mp.attn = True
+    if mp.sched.sysmonwait:
+        wake_sysmon(mp.sched)
 
 
 def exitsyscall(mp: Any) -> None:
-    """Syscall to running, with the same P, another, or after waiting for one (Go: exitsyscall)."""
+    """Syscall to running, with the same P, another, or after waiting for one (Go: exitsyscall).
+
+    The old P is taken from an M that blocks in its turn; it is not preferred among the idle ones.
+    """
     gp = mp.curg
     with mp.lock:
         mp.insyscall = False
@@ -75,13 +84,25 @@ def exitsyscall(mp: Any) -> None:
         pp = mp.p
     if pp is not None:
         pp.syscalltick += 1
+        if mp.rec is not None:
+            mp.rec.back(mp)
         return
-    with mp.sched.lock:
-        pp = pidleget_locked(mp.sched)
+    sched = mp.sched
+    pp = mp.oldp
+    holder = pp.m
+    if holder is None or not take_p(holder, pp):
+        with sched.lock:
+            pp = pidleget_locked(sched)
     if pp is not None:
         acquirep(mp, pp)
         pp.syscalltick += 1
+        if mp.rec is not None:
+            mp.rec.back_elsewhere(mp)
+        if sched.sysmonwait:
+            wake_sysmon(sched)
         return
+    if mp.rec is not None:
+        mp.rec.leaving = True
     mp.gosched(gp)
 
 
@@ -151,6 +172,10 @@ class Offload:
 
     def arrive(self, mp: M) -> None:
         """Back on its own M: to the global tail, as after a syscall without a P."""
+        if mp.exited:  # the end of the run has unwound it
+            return
+        if mp.rec is not None:
+            mp.rec.back_home(mp, self.g)
         self.g.atomicstatus = GRUNNABLE
         put_global_started(mp, self.g)
 
@@ -164,14 +189,19 @@ class Offload:
         return f"{getattr(self.fn, '__qualname__', self.fn)!s} for {self.g!r}"
 
 
-def to_thread(fn: Callable[A, T], /, *args: A.args, **kwargs: A.kwargs) -> T:
+def to_thread(fn: Callable[..., T], /, *args: Any, cost: float | None = None, **kwargs: Any) -> T:
     """Run a blocking call on a spare thread and wait for it, while this M's other G's go on.
 
     Returns what `fn` returns and raises what it raises. The call sees a copy of the caller's context. If the
     wait is ended (the end of the run, Ctrl-C) the call itself goes on in its thread, which is a daemon.
 
+    Args:
+        cost: what the call takes in a simulation, in virtual seconds. There it is needed unless `fn` is `mpg.stall`
+            or `mpg.work`; elsewhere it means nothing.
+
     Raises:
-        RuntimeError: called outside `mpg.run`.
+        RuntimeError: called outside a run.
+        SimulationError: in a simulation, without `cost`.
     """
     mp = tls.m
     gp = mp.curg
@@ -179,7 +209,12 @@ def to_thread(fn: Callable[A, T], /, *args: A.args, **kwargs: A.kwargs) -> T:
         raise RuntimeError("mpg.to_thread needs a run: call it inside mpg.run(main)")
     if not callable(fn):
         raise TypeError(f"to_thread needs a callable, not {type(fn).__name__}")
-    return call_on_spare(mp.sched.port.offload, fn, args, kwargs)  # type: ignore[no-any-return]
+    port = mp.sched.port
+    call = port.blocking_call(fn, cost)
+    if port.caps.offload:
+        return call_on_spare(port.offload, call, args, kwargs)  # type: ignore[no-any-return]
+    with blocking():
+        return call(*args, **kwargs)  # type: ignore[no-any-return]
 
 
 def call_on_spare(submit: Callable[[Any], None], fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:

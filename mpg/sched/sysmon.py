@@ -24,17 +24,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import Goexit
 from ..status import GRUNNABLE, PIDLE, PRUNNING
+from ..trace.events import MStart, Preempt, Relief, Stall
 from .deadlock import checkdead_locked, is_stuck_locked
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
-from .mlife import handoffp, post, ring_bell, startm, wake
+from .mlife import handoffp, post, startm, take_p, wake
 from .park import sleep
 from .policy import DEEP_SLEEP_NS, MAX_SPARES, POLL_NS, SLICE_NS, SYSMON_MIN_NS, sysmon_delay
 from .proc import interrupt
 from .runq import put_global_locked
-from .structs import P
 
 if TYPE_CHECKING:
-    from .structs import G, M, Sched
+    from .structs import G, M, P, Sched
 
 __all__ = ["retake", "sysmon"]
 
@@ -46,6 +46,8 @@ RECHECK_NS = 100_000_000  # while only a thread of somebody else keeps a deadloc
 def sysmon(mp: M) -> None:
     """The loop. `mp` is sysmon's own M, which never holds a P."""
     sched = mp.sched
+    if mp.rec is not None:
+        mp.rec.bare(MStart, mp.rec.by)
     idle = 0
     delay = SYSMON_MIN_NS
     moves = -1
@@ -98,6 +100,8 @@ def retake(sched: Sched, now: int) -> int:
     """One pass over the P's. Returns how many P's it took from M's in `blocking`."""
     taken = 0
     find_p_for_waiter(sched, now)
+    for pp in [pp for pp in sched.helped if pp.status != PRUNNING]:  # it may have been retired since
+        end_help(sched, pp)
     for pp in sched.allp:
         mp = pp.m
         if pp.status == PIDLE:
@@ -111,17 +115,19 @@ def retake(sched: Sched, now: int) -> int:
         if pp.seen_tick != tick:
             pp.seen_tick = tick
             pp.seen_when = now
-        elif pp.seen_when + SLICE_NS <= now:
+        elif pp.seen_when + sched.slice_ns <= now:
             overdue = True
+            if sched.sysmon is not None and sched.sysmon.rec is not None and not pp.preempt:
+                sched.sysmon.rec.bare(Preempt, pp.id, -1 if mp.curg is None else mp.curg.id)
             pp.preempt = True
-            ring_bell(mp)
+            mp.ring_bell()
         if mp.iowait and mp.polled + POLL_NS <= now:
             mp.poll_due = True
-            ring_bell(mp)
+            mp.ring_bell()
         if mp.insyscall:
             if retake_syscall(sched, mp, pp, now, overdue):
                 taken += 1
-        else:
+        elif sched.caps.helps_stalled:
             look_for_stall(sched, mp, pp, now)
     return taken
 
@@ -145,7 +151,7 @@ def find_p_for_waiter(sched: Sched, now: int) -> None:
             if mp is not None and not mp.insyscall and pp.seen_moves != pp.schedtick + pp.nexttick:
                 sched.seen_waiter_when = now
                 pp.leave = True
-                ring_bell(mp)
+                mp.ring_bell()
                 return
 
 
@@ -165,14 +171,8 @@ def retake_syscall(sched: Sched, mp: M, pp: P, now: int, overdue: bool) -> bool:
         return False
     if pp.runqempty() and sched.nmspinning + sched.npidle > 0 and pp.seen_syscallwhen + SLICE_NS > now:
         return False
-    with mp.lock:  # pairs with exitsyscall
-        if not mp.insyscall or mp.p is not pp:
-            return False
-        mp.p = None
-        mp.ticket = max(mp.ticket, pp.ticket)
-        pp.m = None
-    pp.syscalltick += 1
-    sched.stranded_events += len(mp.lq) + len(mp.gq) + (mp.next is not None)
+    if not take_p(mp, pp):
+        return False
     handoffp(sched, pp)
     return True
 
@@ -184,14 +184,16 @@ def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
     if moves != pp.seen_moves or gp is None:
         pp.seen_moves = moves
         pp.stuck_since = now
-        if pp.helpers or pp.relief is not None:
-            end_help(pp)
-        if pp.reported:
-            pp.reported = False
+        if pp in sched.helped:
+            end_help(sched, pp)
+        pp.reported = pp.told = False
         return
     stuck = now - pp.stuck_since
     if stuck < SLICE_NS:
         return
+    if pp.rung_at == moves and sched.sysmon is not None and sched.sysmon.rec is not None and not pp.told:
+        pp.told = True
+        sched.sysmon.rec.bare(Stall, pp.id, gp.id)
     if pp.rung_at != moves:  # it is overdue and has just been told; an M that makes mpg operations will yield
         pp.rung_at = moves
         return
@@ -210,12 +212,16 @@ def help_out(sched: Sched, pp: P) -> None:
             return
         idle = pidleget_locked(sched)
         if idle is None and pp.relief is None and len(sched.allp) < sched.gomaxprocs + MAX_SPARES:
-            idle = pp.relief = P(sched, max(p.id for p in sched.allp) + 1)
+            idle = pp.relief = sched.new_p(sched, max(p.id for p in sched.allp) + 1)
             idle.relief_for = pp
+            if sched.sysmon is not None and sched.sysmon.rec is not None:
+                sched.sysmon.rec.bare(Relief, idle.id, pp.id)
             sched.nrelief += 1
             set_allp_locked(sched, [*sched.allp, idle])
         if idle is None:
             return
+        if pp not in sched.helped:
+            sched.helped.append(pp)
         if not pp.helpers:
             pp.helpers = [gp for gp in (make() for make in sched.on_help) if gp is not None]
             for gp in pp.helpers:
@@ -238,19 +244,20 @@ def help_out(sched: Sched, pp: P) -> None:
         wake(waiter)
 
 
-def end_help(pp: P) -> None:
-    """The stuck P moves again: its relief P and what `on_help` started are to end."""
+def end_help(sched: Sched, pp: P) -> None:
+    """The stuck P moves again, or its M has given it up: its relief P and what `on_help` started are to end."""
     relief = pp.relief
-    if relief is not None:
+    if relief is None:
+        sched.helped.remove(pp)
+    else:
         relief.leave = True
         if relief.m is not None:
-            ring_bell(relief.m)
+            relief.m.ring_bell()
     helpers, pp.helpers = pp.helpers, []
     for gp in helpers:
+        gp.pending = Goexit()  # first: it looks at this once it has begun and has a home
         if gp.home is not None:
             post(gp.home, EndHelper(gp))
-        else:
-            gp.pending = Goexit()
 
 
 class EndHelper:
@@ -262,6 +269,7 @@ class EndHelper:
         self.gp = gp
 
     def __call__(self, mp: M) -> None:
+        self.gp.pending = None  # or it would come a second time, out of what it does in order to end
         interrupt(mp, self.gp, Goexit())
 
 

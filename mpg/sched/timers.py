@@ -77,7 +77,7 @@ def add_timer(mp: M, t: RTimer, when: int) -> None:
         first = not pp.when or when < pp.when
         if first:
             pp.when = when
-    if first and mp.sched.caps.eager_wakep:
+    if first and (mp.sched.caps.eager_wakep or not mp.sched.caps.poller_per_m):
         from .mlife import wake_netpoller
 
         wake_netpoller(mp.sched, when)
@@ -123,6 +123,8 @@ def check_timers(mp: M, pp: P) -> bool:
             t.entry = None
             ts.settle_locked()
         ran = True
+        if mp.rec is not None:
+            mp.rec.fired(mp, pp, now - when)
         t.f(mp, t.arg, when)
 
 

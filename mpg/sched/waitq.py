@@ -15,9 +15,13 @@ that wait on the same `done` channel would be linear; an OrderedDict, because it
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
-__all__ = ["Sudog", "WaitQ"]
+__all__ = ["Sudog", "WaitQ", "object_seq"]
+
+# Of whatever has a wait queue: select locks in this order, traces tell them apart by it.
+object_seq = count(1)
 
 
 class Sudog:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
 from ..current import PLAIN, tls
-from ..port import GO, HOST, HOST_GIL
+from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
-from .port import SimPort
+from ..sched.structs import P, Sched
+from ..trace.record import Recorder
+from .costs import COSTS, Costs
+from .knobs import OFF, Policy
+from .port import PATIENCE, SimPort
+from .progress import Progress
+from .steps import Slot, m_class
 
-__all__ = ["SimResult", "simulate"]
+if TYPE_CHECKING:
+    from ..trace.trace import Trace
+
+__all__ = ["LIKE", "SimResult", "simulate"]
 
 LIKE = {"go": GO, "host": HOST, "host-gil": HOST_GIL}
 
@@ -28,10 +39,29 @@ class SimResult:
     Attributes:
         value: what main returned.
         now: virtual seconds elapsed.
+        stats: how often what was done: "steps" of the scheduler, "spawns", "attempts" to steal, "steals" that
+            succeeded, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in one that goes on).
     """
 
     value: Any
     now: float
+    stats: Mapping[str, int] = field(default_factory=dict)
+    recorder: Recorder | None = None
+
+    @property
+    def trace(self) -> Trace:
+        """What happened.
+
+        Raises:
+            ValueError: it was run with `trace=False`.
+        """
+        if self.recorder is None:
+            raise ValueError("this simulation was run with trace=False")
+        return self.recorder.trace
+
+    def digest(self) -> str:
+        """sha256 of the trace: the same for the same program and seed, on every machine and Python."""
+        return self.trace.digest()
 
 
 def simulate(
@@ -39,38 +69,79 @@ def simulate(
     *args: Any,
     procs: int = 4,
     seed: int = 0,
-    like: str = "go",
+    like: str | Capabilities = "go",
+    costs: str | Costs | None = None,
+    policy: Policy | None = None,
+    trace: bool | str | PathLike[str] | Recorder = True,
     deadlock: bool = True,
+    patience: int = PATIENCE,
+    progress: bool | None = None,
+    invariants: int = 0,
 ) -> SimResult:
-    """Run `main(*args)` on `procs` virtual P's in virtual time; the same seed gives the same run.
+    """Run `main(*args)` on `procs` virtual P's in virtual time; the same program and seed give the same run.
 
     Args:
-        main: an ordinary mpg program: channels, select, sync, timers, `go`.
-        like: "go" (stacks move between M's), "host" or "host-gil" (what `mpg.run` does).
+        main: an ordinary mpg program: channels, select, sync, timers, `go`, `mpg.work` and `mpg.stall`.
+        seed: of all random choices, the scheduler's and those of `mpg.sim.rng()`.
+        like: "go" (Go as it is: stacks move between M's), "host" or "host-gil" (what `mpg.run` does on a
+            free-threaded build, and on one with a GIL), or a record of capabilities, such as
+            `dataclasses.replace(mpg.sim.GO, stacks_move=False)`.
+        costs: what the scheduler's steps take: "zero", "go", "cpython" or a `Costs`. Default: "go" for
+            like="go", else "cpython".
+        policy: other decisions than Go's.
+        trace: record what happens, for `.trace` of the result: into a `mpg.trace.Recorder` if one is given, and
+            into a file if a path is. An exception that comes out has it as its attribute `trace`.
+        deadlock: raise DeadlockError when nothing can run any more.
+        patience: how many steps may pass without any virtual time passing.
+        progress: say on stderr every second how far it is. Default: after three seconds, if that is a terminal.
+        invariants: check those of `mpg.explorer` at every so-manieth moment when time passes and no M is inside the
+            scheduler; 1 is each, 0 none. For the development of the scheduler: a check looks at everything.
 
     Raises:
         RuntimeError: inside a run or another simulation.
-        ValueError: bad procs or like.
-        SimulationError: the program asks for what virtual time has no meaning for.
+        TypeError, ValueError: bad arguments.
+        SimulationError: the program asks for what virtual time has no meaning for, or does not advance.
+        DeadlockError: all G's are asleep.
+        Exception: what main or any other G raised and did not handle; a note names the G and the virtual time.
     """
     if tls.m is not PLAIN:
         raise RuntimeError("mpg.simulate inside a run: call it from an ordinary thread")
     if not callable(main):
         raise TypeError(f"mpg.simulate needs a function, not {type(main).__name__}")
-    if not isinstance(procs, int) or procs < 1:
+    if not isinstance(procs, int) or isinstance(procs, bool) or procs < 1:
         raise ValueError(f"procs must be a positive int, not {procs!r}")
-    if like not in LIKE:
-        raise ValueError(f"like is one of {', '.join(LIKE)}, not {like!r}")
+    if not isinstance(seed, int):
+        raise TypeError(f"seed is an int, not {type(seed).__name__}")
+    policy = policy or Policy()
+    port = SimPort(capabilities(like, policy), chosen_costs(like, costs), seed, patience=patience)
+    port.retry_rate = policy.retry_rate
+    meter = Progress(port, progress)
+    if meter.wanted:
+        port.watch = meter
+    if invariants:
+        from ..explorer.invariants import check
+
+        port.check = check
+        port.check_every = int(invariants)
     context = copy_context()
-    port = SimPort(LIKE[like], seed)
-    result: list[Any] = []
+    recorder = trace if isinstance(trace, Recorder) else Recorder() if trace else None
+    metadata = {
+        "world": "sim-moving" if port.caps.stacks_move else "sim-pinned",
+        "clock": "virtual",
+        "procs": procs,
+        "gil": not port.caps.parallel,
+        "seed": seed,
+        "like": like if isinstance(like, str) else "custom",
+    }
 
     def world() -> None:
         port.hub = getcurrent()
-        tls.m = SimBoot(port)
-        sched, m0 = boot(port, procs, main, args, context)
+        tls.m = port.outside
+        sched, m0 = boot(
+            port, procs, main, args, context, prepare=partial(prepare, port, policy, recorder, metadata)
+        )
+        sched.allp[0].schedtick = policy.phase
         sched.detect_deadlock = deadlock
-        result.append(sched)
 
         def m0_main(mp: Any) -> None:
             schedule(mp)
@@ -78,23 +149,107 @@ def simulate(
             end_m(mp)
 
         port.start_m(m0, m0_main)
-        tls.m = m0
-        start_sysmon(sched)
+        if policy.sysmon:
+            start_sysmon(sched)
         port.world_loop()
 
     try:
-        greenlet(world).switch()
+        try:
+            greenlet(world).switch()
+        except BaseException as exc:
+            add_place(port, exc)
+            raise
+        finally:
+            tls.m = PLAIN
+            meter.clear()
+            if recorder is not None:
+                recorder.end()
+        sched = port.sched
+        try:
+            value = outcome(sched)
+        except BaseException as exc:
+            if sched.failed_g is sched.main and sched.main is not None:
+                exc.add_note(f"in goroutine {sched.main.id} ({sched.main.name})")
+            add_place(port, exc)
+            raise
+        return SimResult(value, ((port.ended or port.time) - 1) / 1e9, stats(sched, port), recorder)
+    except BaseException as exc:
+        if recorder is not None:
+            recorder.attach(exc)
+        raise
     finally:
-        tls.m = PLAIN
-    sched = result[0]
-    return SimResult(outcome(sched), (port.time - 1) / 1e9)
+        if isinstance(trace, (str, PathLike)):
+            assert recorder is not None
+            recorder.trace.save(trace)
 
 
-class SimBoot:
-    """What `tls.m` is while the world is being built."""
+def add_place(port: SimPort, exc: BaseException) -> None:
+    exc.add_note(f"at virtual time {(port.time - 1) / 1e9:.9f} s of the simulation")
 
-    def __init__(self, port: SimPort) -> None:
-        self.world = port.world
-        self.sched = None
-        self.curg = None
-        self.run_id = 0
+
+def capabilities(like: str | Capabilities, policy: Policy) -> Capabilities:
+    """What the world can do, as `like` says, changed by `policy`."""
+    if isinstance(like, Capabilities):
+        caps = like
+    elif like in LIKE:
+        caps = LIKE[like]
+    else:
+        raise ValueError(f"like is one of {', '.join(LIKE)}, or Capabilities, not {like!r}")
+    if policy.wake_on_ready is not None:
+        caps = replace(caps, eager_wakep=policy.wake_on_ready)
+    if policy.steal == "one":
+        caps = replace(caps, steal_one=True)
+    return caps
+
+
+def chosen_costs(like: str | Capabilities, costs: str | Costs | None) -> Costs:
+    if isinstance(costs, Costs):
+        return costs
+    if costs is None:
+        return COSTS["go" if like == "go" else "cpython"]
+    if costs not in COSTS:
+        raise ValueError(f"costs is one of {', '.join(COSTS)}, or Costs, not {costs!r}")
+    return COSTS[costs]
+
+
+def prepare(
+    port: SimPort, policy: Policy, recorder: Recorder | None, metadata: dict[str, Any], sched: Sched
+) -> None:
+    """Set the knobs of a new Sched."""
+    port.sched = sched
+    if recorder is not None:
+        recorder.begin(sched, metadata, shared=True)
+    sched.new_m_object = m_class(
+        movable=port.caps.stacks_move,
+        one_victim=policy.victims == "one",
+        lifo=policy.local == "lifo",
+        runnext=policy.runnext,
+    )
+    if not policy.runnext:
+        sched.new_p = NoRunnextP
+    sched.fair_tick = policy.global_tick
+    sched.slice_ns = OFF if policy.slice is None else int(policy.slice * 1e9)
+    sched.spin_share = policy.spinning
+    sched.recheck = policy.recheck
+    sched.stall_report_ns = 0
+
+
+class NoRunnextP(P):
+    """Policy.runnext == False."""
+
+    __slots__ = ()
+
+    def __init__(self, sched: Sched, pid: int) -> None:
+        super().__init__(sched, pid)
+        self.runnext = Slot()
+        self.runnext.pp = self
+
+
+def stats(sched: Sched, port: SimPort) -> Mapping[str, int]:
+    return {
+        "steps": port.steps,
+        **port.stats,
+        "ms": sched.mnext - (sched.sysmon is not None),
+        "slices": sum(pp.schedtick for pp in sched.allp),
+        "inherited": sum(pp.nexttick for pp in sched.allp),
+    }

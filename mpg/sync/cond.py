@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..current import user_calls
 from ..errors import SyncPanic
 from ..sched.proc import ready
 from ..status import COND_WAIT, SEMACQUIRE
@@ -40,6 +41,9 @@ class Once:
                     fn()
                 finally:
                     self._done = True
+
+
+user_calls.add(Once.do.__code__)
 
 
 class Cond:

@@ -18,15 +18,14 @@ class Mutex:
     Not tied to a G: another may unlock it. A context manager.
     """
 
-    __slots__ = ("_locked", "_reason", "_sema", "_starving", "_waiters", "_woken")
+    __slots__ = ("_locked", "_sema", "_starving", "_waiters", "_woken")
 
-    def __init__(self, reason: str = MUTEX_LOCK) -> None:
+    def __init__(self) -> None:
         self._sema = Sema("Mutex")
         self._locked = False
         self._starving = False
         self._woken = False  # a waiter is up and competes: unlock need not wake another
         self._waiters = 0
-        self._reason = reason
 
     def lock(self) -> None:
         """Lock, waiting while it is locked."""
@@ -41,7 +40,7 @@ class Mutex:
         starving = again = False
         while True:
             try:
-                s.acquire_locked(self._reason, front=again)
+                s.acquire_locked(MUTEX_LOCK, front=again)
             except BaseException:
                 s.take()
                 self._waiters -= 1

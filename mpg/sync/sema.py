@@ -18,7 +18,7 @@ from typing import Any
 from ..current import new_lock, tls, world_error
 from ..locks import acquire_slow
 from ..sched.proc import checkpoint, ready
-from ..sched.waitq import Sudog, WaitQ
+from ..sched.waitq import Sudog, WaitQ, object_seq
 
 __all__ = ["Sema"]
 
@@ -26,13 +26,14 @@ __all__ = ["Sema"]
 class Sema:
     """A lock, a count and a FIFO of waiters (Go: semacquire1, semrelease1)."""
 
-    __slots__ = ("count", "lock", "owner", "plain_used", "q", "run_id", "world")
+    __slots__ = ("count", "lock", "owner", "plain_used", "q", "run_id", "seq", "world")
 
     def __init__(self, owner: str) -> None:
         mp = tls.m
         self.world = mp.world
         self.run_id = mp.run_id
         self.plain_used = False
+        self.seq = next(object_seq)
         self.lock = new_lock()
         self.count = 0
         self.q = WaitQ()

@@ -8,7 +8,6 @@ from typing import Any
 from ..current import user_calls
 from ..errors import Goexit, SyncPanic, Unwind
 from ..goroutine import spawn
-from ..sched.structs import func_name
 from ..status import WAITGROUP_WAIT
 from .sema import Sema
 
@@ -68,17 +67,25 @@ class WaitGroup:
         if not callable(fn):
             raise TypeError(f"WaitGroup.go needs a function, not {type(fn).__name__}")
         self.add(1)
-        gp = spawn(2, self._run, fn, args)
-        gp.name = func_name(fn)
-        return gp
+        return spawn(2, Counted(fn, self), *args)
 
-    def _run(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+
+class Counted:
+    """What such a G runs: `func`, whose name it bears, and then `done`."""
+
+    __slots__ = ("func", "wg")
+
+    def __init__(self, func: Callable[..., Any], wg: WaitGroup) -> None:
+        self.func = func
+        self.wg = wg
+
+    def __call__(self, *args: Any) -> None:
         try:
-            fn(*args)
+            self.func(*args)
         except (Goexit, Unwind):
-            self.done()
+            self.wg.done()
             raise
-        self.done()
+        self.wg.done()
 
 
-user_calls.add(WaitGroup._run.__code__)
+user_calls.add(Counted.__call__.__code__)

@@ -1,0 +1,11 @@
+"""The explorer: every interleaving of few preemptions, on the real scheduler code.
+
+* `explore(main)`: run a program under all its schedules;
+* `window`, `pause`, `point`, `thread`: what a program under exploration may say;
+* `ScheduleError`: the schedule that failed, as small ints, to be replayed.
+"""
+
+from .explore import Explored, ScheduleError, explore, pause, point, thread, window
+from .invariants import InvariantError
+
+__all__ = ["Explored", "InvariantError", "ScheduleError", "explore", "pause", "point", "thread", "window"]

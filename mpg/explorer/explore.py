@@ -1,0 +1,277 @@
+"""`explore`: run a program under every schedule with few preemptions, until one fails.
+
+Depth first by replay: a schedule is a list of deviations from "go on until you cannot", each a choice point and the
+task that goes on there. A run is followed by its children: one more deviation behind its last. Going on to another task
+where the current one could have gone on is a *preemption*; most concurrency bugs need one or two (CHESS, Musuvathi
+and Qadeer, PLDI 2007).
+
+Only cells that two tasks touch, one of them writing, need choice points. Which those are is learned: random walks show
+most, and whenever a run shows a new one the search begins anew with it. It ends with a full pass that shows no new one.
+
+Rejected: dynamic partial order reduction, which explores without a bound, and needs happens-before clocks of
+everything a run does; and random schedules alone, which are offered too (`walks`), for what is too large.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from greenlet import getcurrent, greenlet
+
+from ..current import PLAIN, tls
+from ..errors import MpgError
+from ..port import GO, HOST, HOST_GIL, Capabilities
+from ..sched.boot import boot, end_m, outcome
+from ..sched.proc import schedule
+from ..sched.runq import drop_fresh
+from .cells import XG, XP, XRing, XSched, here
+from .port import YIELD, ExplorerPort, Key
+
+__all__ = ["Explored", "ScheduleError", "explore", "pause", "point", "thread", "window"]
+
+LEARNING: Final = 40  #: random walks before an exhaustive search
+
+WORLDS: Final = {"host": HOST, "host-gil": HOST_GIL, "go": GO}
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What an exploration came to, if no schedule failed.
+
+    Attributes:
+        schedules: how many were run in the last full pass, or in all walks.
+        complete: every schedule with at most `preemptions` of them was run.
+        points: the most choice points of one run.
+        cells: how many cells two tasks share.
+        seconds: wall time.
+    """
+
+    schedules: int
+    complete: bool
+    points: int
+    cells: int
+    seconds: float
+
+
+class ScheduleError(MpgError, AssertionError):
+    """A schedule has failed; its cause is what failed.
+
+    Attributes:
+        schedule: small ints; `explore(main, replay=schedule)` runs it again.
+    """
+
+    def __init__(self, schedule: Sequence[int], cause: BaseException, n: int) -> None:
+        super().__init__(f"schedule {list(schedule)}, the {n}. tried, fails: {type(cause).__name__}: {cause}")
+        self.schedule = list(schedule)
+
+
+def explore(
+    main: Callable[..., Any],
+    *args: Any,
+    preemptions: int = 2,
+    procs: int = 2,
+    like: str | Capabilities = "host",
+    windowed: bool = False,
+    walks: int = 0,
+    seed: int = 0,
+    replay: Sequence[int] | None = None,
+    most: int = 1_000_000,
+) -> Explored:
+    """Run `main(*args)` under every schedule of its M's with at most so many preemptions, on the real scheduler.
+
+    Args:
+        main: an ordinary mpg program that can be run again and again: what it uses it makes itself. It fails by
+            raising, by a deadlock, or by breaking an invariant of the scheduler. `mpg.work` and `explorer.pause`
+            compute until everybody else has nothing left to do.
+        procs: of P's. Two or three are enough for most bugs; the time grows quickly.
+        like: the world, as for `mpg.simulate`.
+        windowed: choose only inside of `with explorer.window():` in main.
+        walks: instead, so many random walks from `seed`, of up to `preemptions` preemptions each.
+        replay: instead, this one schedule, of a ScheduleError.
+        most: schedules after which an exhaustive search is given up; the result then is not `complete`.
+
+    Raises:
+        ScheduleError: a schedule fails.
+        RuntimeError: inside a run.
+        ValueError: bad arguments.
+    """
+    if tls.m is not PLAIN or here.port is not None:
+        raise RuntimeError("mpg.explore inside a run: call it from an ordinary thread")
+    if not callable(main):
+        raise TypeError(f"mpg.explore needs a function, not {type(main).__name__}")
+    if like not in WORLDS and not isinstance(like, Capabilities):
+        raise ValueError(f"like is one of {', '.join(WORLDS)}, or Capabilities, not {like!r}")
+    for what, value, least in (("preemptions", preemptions, 0), ("procs", procs, 1), ("walks", walks, 0)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{what} must be an int of at least {least}, not {value!r}")
+    caps = like if isinstance(like, Capabilities) else WORLDS[like]
+    search = Search(main, args, caps, procs, windowed)
+    if replay is not None:
+        pairs = list(zip(replay[::2], replay[1::2], strict=True))
+        search.run(pairs, 0)
+    elif walks:
+        search.walk(walks, seed, preemptions)
+    else:
+        search.exhaust(preemptions, most)
+    return search.result()
+
+
+class Search:
+    """The schedules of one program."""
+
+    def __init__(self, main: Any, args: Any, caps: Capabilities, procs: int, windowed: bool) -> None:
+        self.main, self.args, self.caps, self.procs, self.windowed = main, args, caps, procs, windowed
+        self.active: set[Key] = set()
+        self.grown = False  # the last run has shown a new shared cell
+        self.schedules = 0
+        self.complete = False
+        self.points = 0
+        self.began = time.perf_counter()
+
+    def result(self) -> Explored:
+        seconds = time.perf_counter() - self.began
+        return Explored(self.schedules, self.complete, self.points, len(self.active), seconds)
+
+    def exhaust(self, preemptions: int, most: int) -> None:
+        """Passes over all schedules, until one of them shows no new shared cell."""
+        failure = None
+        for n in range(LEARNING):
+            try:
+                self.walk(1, n, LEARNING // 4)
+            except ScheduleError as exc:  # the search may find a shorter one
+                failure = failure or exc
+        for bound in range(preemptions + 1):  # what needs fewer is found with fewer
+            while not self.one_pass(bound, most):
+                pass
+        if failure is not None:
+            raise failure
+        self.complete = self.schedules <= most
+
+    def one_pass(self, preemptions: int, most: int) -> bool:
+        """False if a new shared cell has been seen."""
+        self.schedules = 0
+        stack: list[tuple[list[tuple[int, int]], int]] = [([], preemptions)]
+        while stack and self.schedules < most:
+            plan, budget = stack.pop()
+            port = self.run(plan, budget)
+            if self.grown:
+                return False
+            for n, tasks, cost in port.branches:
+                if cost <= budget:
+                    stack.extend(([*plan, (n, index)], budget - cost) for index in tasks)
+        if stack:
+            self.schedules += 1  # it is not complete
+        return True
+
+    def learn(self, port: ExplorerPort) -> bool:
+        """True if a run has shown a new shared cell."""
+        shared = {key for key, (_, others, written) in port.touched.items() if others and written}
+        new = not shared <= self.active
+        self.active |= shared
+        return new
+
+    def walk(self, walks: int, seed: int, preemptions: int) -> None:
+        """Random walks; every cell is a choice point."""
+        for n in range(walks):
+            self.run([], preemptions, Random(f"{seed} {n}"))
+
+    def run(self, plan: list[tuple[int, int]], budget: int, walker: Random | None = None) -> ExplorerPort:
+        """One run. Raises ScheduleError if it fails."""
+        self.schedules += 1
+        active: Any = Everything() if walker is not None else self.active
+        port = ExplorerPort(self.caps, plan, active, budget)
+        port.walker = walker
+        try:
+            execute(port, self.main, self.args, self.procs, self.windowed)
+        except Exception as exc:
+            deviations = plan if walker is None else port.taken
+            flat = [number for pair in deviations for number in pair]
+            raise ScheduleError(flat, exc, self.schedules) from exc
+        finally:
+            self.grown = self.learn(port)
+        self.points = max(self.points, port.n)
+        return port
+
+
+class Everything:
+    """A set of all keys."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+def execute(port: ExplorerPort, main: Any, args: Any, procs: int, windowed: bool) -> Any:
+    """One run of the program on this port."""
+    context = copy_context()
+    here.port = port
+
+    def prepare(sched: Any) -> None:
+        port.sched = sched
+        sched.__class__ = XSched
+        sched.globq = XRing(("global queue",))
+        sched.new_m_object = port.m_class()
+        sched.new_p = XP
+        sched.stall_report_ns = 0
+
+    def world() -> None:
+        port.hub = getcurrent()
+        tls.m = port.outside
+        sched, m0 = boot(port, procs, main, args, context, prepare=prepare)
+        sched.main.__class__ = XG
+
+        def m0_main(mp: Any) -> None:
+            port.open = not windowed
+            schedule(mp)
+            port.ending = True
+            drop_fresh(sched)
+            end_m(mp)
+
+        port.start_m(m0, m0_main)
+        port.loop()
+
+    try:
+        greenlet(world).switch()
+        return outcome(port.sched)
+    finally:
+        here.port = None
+        tls.m = PLAIN
+
+
+class window:  # noqa: N801 - used as a statement
+    """`with explorer.window():` only what happens meanwhile is explored; on every M."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        current("window").open = True
+
+    def __exit__(self, *exc: object) -> None:
+        current("window").open = False
+
+
+def point() -> None:
+    """A choice point: another M may go on here. For what G's share without mpg's channels and locks."""
+    port = current("point")
+    if port.open:
+        port.point(YIELD, True)
+
+
+def pause() -> None:
+    """Compute, as a G does that makes no operation, until everybody else has nothing left to do."""
+    current("pause").pause()
+
+
+def thread(run: Callable[[], None]) -> None:
+    """Start an ordinary thread, which is no M: it may wake G's, but wait for none."""
+    current("thread").thread(run)
+
+
+def current(what: str) -> ExplorerPort:
+    if here.port is None:
+        raise RuntimeError(f"explorer.{what} has a meaning inside mpg.explore only")
+    return here.port

@@ -1,0 +1,455 @@
+"""ExplorerPort: one run of a program in which another M may go on before any operation on a shared cell.
+
+M's are greenlets, as in the simulator, and nothing takes time. A *task* is what may run: an M, a spare M, or a
+thread of the test (`thread`). At each choice point (`point`) the plan says whether another task goes on; where the
+current one cannot go on, the plan may say which one does, and else the first that can does. So a plan is a short
+list of deviations, and a run is determined by its program and its plan.
+
+* Choice points count only while the window is open (`open`): what comes before prepares the state, what comes after
+  brings the run to its end.
+* Time stands still until nobody can go on, then it jumps to the first deadline; going on earlier to somebody who
+  sleeps towards a deadline is a deviation too, since the others may be arbitrarily slow.
+* `pause` is a computation of the program that lasts until everybody else has nothing to do. When all that is left
+  are pauses, the invariants are checked: no M is inside the scheduler.
+
+* Somebody may wait in a loop for what another is about to do. So after `PATIENCE` choice points it is another's turn.
+
+Whoever waits for ever for a lock, or sleeps while there is work, is found when nobody can go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from ..current import tls
+from ..errors import SimulationError
+from ..port import Capabilities, Lock, Rng, Stack
+from ..sched.netpoll import PollDesc, deliver
+from ..sched.proc import checkpoint
+from .cells import XLock, XMovableM, XPinnedM, XRing, XSlot, here
+from .invariants import InvariantError, check
+
+if TYPE_CHECKING:
+    from ..sched.structs import M, Sched
+
+__all__ = ["Branch", "ExplorerPort", "Stuck", "Task"]
+
+Key = tuple[Any, ...]
+#: (choice point, the tasks that might go on, what that costs)
+Branch = tuple[int, list[int], int]
+
+READY: Final = "ready"
+LOCK: Final = "waits for a lock"
+ASLEEP: Final = "sleeps"
+TIMED: Final = "sleeps towards a deadline"
+PAUSED: Final = "computes"
+DONE: Final = "done"
+
+#: Whose locks may be taken, in this order; of some kinds several, by their numbers.
+RANKS: Final = ("a primitive", "the scheduler", "a P's timers", "an M")
+SEVERAL: Final = (0, 2)
+
+YIELD: Final = ("yield",)  #: the cell of `explorer.point`
+LOOP_NS: Final = 1_000  #: whoever sleeps towards a deadline that is over loops, and even that takes time
+
+PATIENCE: Final = 2_000  #: choice points after which a task that waits in a loop lets others go on
+LONGEST: Final = 20_000  #: choice points of one run; beyond that it goes round in circles
+
+_worlds = count(1_000_000_000)
+
+
+class Stuck(SimulationError):
+    """Nobody can go on, and the run is not over; or it never ends."""
+
+
+class Task:
+    """Somebody who may run: `who` is what `tls.m` is meanwhile."""
+
+    __slots__ = ("glet", "held", "index", "lock", "made", "noted", "state", "when", "who")
+
+    def __init__(self, index: int, who: Any) -> None:
+        self.index = index
+        self.who = who
+        self.glet: Any = None
+        self.state = READY
+        self.lock: Any = None  # that it waits for
+        self.held: list[XLock] = []
+        self.when = 0
+        self.noted = False
+        self.made = count(1)  # names what it makes
+
+
+class Outside:
+    """An ordinary thread in this world: in a task of the test, and in spare M's."""
+
+    id = -1
+    attn = True
+    curg = None
+    p = None
+    rec = None
+    sched = None
+    run_id = 0
+    insyscall = False
+
+    def __init__(self, port: ExplorerPort) -> None:
+        self.port = port
+        self.world = port.world
+        self.rng = port.rng
+        self.now = port.now
+
+    def stall(self, ns: int) -> None:
+        self.port.stall(self, ns)
+
+    def work(self, ns: int) -> None:
+        self.port.pause()
+
+    def getg(self) -> Any:
+        raise SimulationError("a thread of an exploration cannot wait for a G: let a G do that")
+
+
+class Spare(Outside):
+    """A spare M."""
+
+
+class ExplorerPort:
+    """`mpg.port.Port` for one run of an exploration."""
+
+    StackExit = GreenletExit
+
+    def __init__(
+        self, caps: Capabilities, plan: list[tuple[int, int]], active: set[Key], budget: int, seed: int = 0
+    ):
+        self.world = next(_worlds)
+        self.caps = caps
+        self.plan = dict(plan)
+        self.last = max(self.plan, default=-1)  # branches are looked for behind it
+        self.active = active
+        self.budget = budget  # preemptions that are left behind `last`
+        self.walker: Random | None = None  # walks at random instead
+        self.rng = Random(seed)
+        self.time = 1
+        self.hub: Any = None
+        self.sched: Sched
+        self.outside = Outside(self)
+        self.tasks: list[Task] = []
+        self.current: Task | None = None
+        self.next: Task | None = None
+        self.open = False
+        self.ending = False  # the run ends: no more choices
+        self.n = 0
+        self.steps = 0
+        self.resumed = 0  # the choice point at which the current task was resumed
+        self.branches: list[Branch] = []
+        self.touched: dict[Key, list[Any]] = {}  # cell: [first task, others too?, written?]
+        self.taken: list[tuple[int, int]] = []  # deviations of a random walk
+        self.prepared = count(1)
+        self.timer_locks: list[XLock] = []
+        self.armed: dict[int, PollDesc] = {}
+        self.events: list[tuple[M, int, int]] = []  # that their M has not seen
+
+    # Choice points.
+
+    def point(self, key: Key, write: bool) -> None:
+        """The current task is about to operate on a cell."""
+        task = self.current
+        if task is None:
+            return
+        found = self.touched.get(key)
+        if found is None:
+            self.touched[key] = [task, False, write]
+        else:
+            if found[0] is not task:
+                found[1] = True
+            if write:
+                found[2] = True
+        n = self.n
+        self.n = n + 1
+        if n > LONGEST:
+            raise Stuck(f"{LONGEST} operations on shared cells, and no end")
+        if n - self.resumed > PATIENCE:
+            self.resumed = n
+            others = self.others(task)
+            if others:
+                self.next = self.tasks[others[0]]
+                self.leave(task)
+        if self.ending or (key not in self.active and key is not YIELD and n not in self.plan):
+            return
+        index = self.decide(n, task)
+        if index is not None:
+            self.next = self.tasks[index]
+            self.leave(task)
+
+    def decide(self, n: int, task: Task) -> int | None:
+        """Who goes on at choice point `n` instead of `task`; None: nobody."""
+        index = self.plan.get(n)
+        if index is not None:
+            return index
+        if self.walker is not None:
+            others = self.others(task)
+            if self.budget and others and self.walker.random() < 0.1:
+                self.budget -= 1
+                index = others[int(self.walker.random() * len(others))]
+                self.taken.append((n, index))
+                return index
+        elif n > self.last and self.budget:
+            others = self.others(task)
+            if others:
+                self.branches.append((n, others, 1))
+        return None
+
+    def others(self, task: Task) -> list[int]:
+        """The tasks that could go on instead."""
+        out = [t.index for t in self.tasks if t is not task and self.can_go_on(t)]
+        first = self.first_deadline()
+        if first is not None:
+            out.append(first.index)
+        return out
+
+    @staticmethod
+    def can_go_on(task: Task) -> bool:
+        state = task.state
+        return state is READY or (state is LOCK and not task.lock.held) or (state is ASLEEP and task.noted)
+
+    def first_deadline(self) -> Task | None:
+        timed = [t for t in self.tasks if t.state is TIMED]
+        return min(timed, key=lambda t: (t.when, t.index)) if timed else None
+
+    def leave(self, task: Task) -> None:
+        """To the hub, which resumes somebody; back when it is this task's turn."""
+        task.glet = getcurrent()
+        self.hub.switch()
+
+    def wait(self, state: str) -> None:
+        """The current task cannot go on."""
+        task = self.current
+        assert task is not None
+        task.state = state
+        self.leave(task)
+
+    # The order of locks.
+
+    def took(self, lock: XLock) -> None:
+        """The current task has acquired a lock: it comes after those that it holds already."""
+        task = self.current
+        if task is None:
+            return
+        if task.held:
+            rank, last = self.rank(lock), max(map(self.rank, task.held))
+            if rank < last or (rank == last and rank not in SEVERAL):
+                raise InvariantError(f"the lock of {RANKS[rank]} is taken with that of {RANKS[last]} held")
+        task.held.append(lock)
+
+    def gave_back(self, lock: XLock) -> None:
+        task = self.current
+        if task is not None and lock in task.held:
+            task.held.remove(lock)
+
+    def rank(self, lock: XLock) -> int:
+        """Whose lock it is, as an index of RANKS."""
+        sched = self.sched
+        if lock is sched.lock:
+            return 1
+        sysmon = [sched.sysmon] if sched.sysmon is not None else []
+        if any(lock is mp.lock for mp in (*sched.allm, *sysmon)):
+            return 3
+        return 2 if any(lock is other for other in self.timer_locks) else 0
+
+    # The hub.
+
+    def loop(self) -> None:
+        """Resume one task after another until none is left."""
+        while True:
+            task = self.next or self.choose()
+            if task is None:
+                return
+            self.next = None
+            if task.state is TIMED and task.when > self.time:
+                self.time = task.when
+            task.state = READY
+            task.noted = False
+            self.current = task
+            self.resumed = self.n
+            tls.m = task.who
+            task.glet.switch()
+
+    def choose(self) -> Task | None:
+        """The last one cannot go on: who does?"""
+        self.steps += 1
+        if self.steps > LONGEST:
+            raise Stuck("the M's wake each other for ever")
+        able = [t for t in self.tasks if self.can_go_on(t)]
+        if len(able) > 1 and self.open and not self.ending:
+            n = self.n
+            self.n = n + 1
+            index = self.plan.get(n)
+            if index is not None:
+                return self.tasks[index]
+            if self.walker is not None:
+                task = able[int(self.walker.random() * len(able))]
+                self.taken.append((n, task.index))
+                return task
+            if n > self.last:
+                self.branches.append((n, [t.index for t in able[1:]], 0))
+        if able:
+            return able[0]
+        return self.first_deadline() or self.resume_paused()
+
+    def resume_paused(self) -> Task | None:
+        """All is quiet."""
+        locked = [t for t in self.tasks if t.state is LOCK]
+        if locked:
+            raise Stuck(f"{len(locked)} threads wait for each other's locks: {[t.lock.name for t in locked]}")
+        if not self.sched.stopping:
+            check(self.sched)
+        paused = [t for t in self.tasks if t.state is PAUSED]
+        for task in paused:
+            task.state = READY
+        if paused:
+            return paused[0]
+        left = [t for t in self.tasks if t.state is not DONE]
+        if left:
+            raise Stuck(f"lost wake-up: {len(left)} threads sleep, and nobody will wake them")
+        return None
+
+    # What the program and the test may do.
+
+    def pause(self) -> None:
+        """Compute until everybody else has nothing to do."""
+        self.wait(PAUSED)
+
+    def thread(self, run: Callable[[], None], who: Any = None) -> None:
+        """Start a task that runs `run()`, as an ordinary thread unless `who` is an M."""
+        task = Task(len(self.tasks), who or self.outside)
+        self.tasks.append(task)
+
+        def main() -> None:
+            run()
+            task.state = DONE
+
+        task.glet = greenlet(main, self.hub)
+
+    # M's.
+
+    def now(self) -> int:
+        return self.time
+
+    def name(self, what: str) -> Key:
+        task = self.current
+        return (what, "setup", next(self.prepared)) if task is None else (what, task.index, next(task.made))
+
+    def new_lock(self) -> Lock:
+        return XLock(self.name("lock"))
+
+    def new_ring(self) -> Any:
+        return XRing(self.name("ring"))
+
+    def new_slot(self) -> Any:
+        return XSlot(self.name("slot"))
+
+    def new_rng(self) -> Rng:
+        return self.rng
+
+    def new_stack(self, mp: M, run: Callable[..., None]) -> Stack:
+        return greenlet(run, mp.g0)
+
+    def m_class(self) -> Any:
+        return XMovableM if self.caps.stacks_move else XPinnedM
+
+    def start_m(self, mp: M, run: Callable[[M], None]) -> None:
+        task = Task(len(self.tasks), mp)
+        self.tasks.append(task)
+        mp.thread = task
+
+        def main() -> None:
+            run(mp)
+            mp.exited = True
+            task.state = DONE
+
+        mp.g0 = task.glet = greenlet(main, self.hub)
+
+    def sleep(self, mp: M, until: int) -> None:
+        task = mp.thread
+        if task.noted:
+            task.noted = False
+        elif until:
+            task.when = max(until, self.time + LOOP_NS)
+            self.wait(TIMED)
+        else:
+            self.wait(ASLEEP)
+        self.netpoll(mp)
+
+    def wakeup(self, mp: M) -> None:
+        task = mp.thread
+        task.noted = True
+        if task.state is TIMED:
+            task.state = ASLEEP
+
+    def usleep(self, mp: M, ns: int) -> None:
+        task = self.current
+        assert task is not None
+        task.when = self.time + ns
+        self.wait(TIMED)
+
+    def work(self, mp: Any, ns: int) -> None:
+        if mp.attn and not mp.insyscall:
+            checkpoint(mp)
+        self.pause()
+        mp = tls.m
+        if mp.attn and not mp.insyscall:
+            checkpoint(mp)
+
+    def stall(self, mp: Any, ns: int) -> None:
+        self.usleep(mp, ns)
+
+    def wait_for_lock(self, lock: XLock) -> None:
+        assert self.current is not None
+        self.current.lock = lock
+        self.wait(LOCK)
+
+    def blocking_call(self, fn: Callable[..., Any], cost: float | None) -> Callable[..., Any]:
+        return fn
+
+    def offload(self, call: Callable[[], None]) -> None:
+        self.thread(call, Spare(self))
+
+    # I/O: descriptors without sockets, which become ready when the program under exploration says so.
+
+    def arm(self, mp: M, pd: PollDesc, write: bool) -> None:
+        pd.armed = True
+        self.armed[pd.fd] = pd
+
+    def stir(self, fd: int, mask: int) -> None:
+        """The kernel makes a descriptor ready and ends the sleep of the M that watches it."""
+        pd = self.armed[fd]
+        self.events.append((pd.mp, fd, mask))
+        self.wakeup(pd.mp)
+
+    def netpoll(self, mp: M) -> bool:
+        mine = [(fd, mask) for owner, fd, mask in self.events if owner is mp]
+        self.events = [event for event in self.events if event[0] is not mp]
+        return bool(mine) and deliver(mp, mine, self.armed) > 0
+
+    # What there is none of.
+
+    def watch_term(self, sched: Sched, on: bool) -> None:
+        """Signals are the real world's."""
+
+    def foreign_threads(self) -> bool:
+        return any(t.state is not DONE and t.who is self.outside for t in self.tasks)
+
+    def others_alive(self, idents: set[int]) -> bool:
+        return False
+
+    def where(self, mp: M) -> str:
+        return ""
+
+    def close(self, mp: M) -> None:
+        """Nothing to close."""
+
+
+assert here.port is None

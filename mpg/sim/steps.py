@@ -1,0 +1,183 @@
+"""The steps of the scheduler's loop that a simulation overrides, to charge for them or to change them.
+
+The classes here are the scheduler's own M's (`sched/stacks.py`) with a layer on top: each method does what it
+does on the host and adds its cost, or decides as `Policy` says. The host has no trace of it.
+
+A cost is charged where the M holds no lock: time passes there, and other M's act meanwhile. Costs that arise
+elsewhere (waking somebody) are added to `debt` and paid at the M's next step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..sched.policy import RING, STEAL_ROUNDS
+from ..sched.proc import steal_timers
+from ..sched.runq import get_local, put
+from ..sched.stacks import MovableM, PinnedM
+
+if TYPE_CHECKING:
+    from ..sched.structs import G, P, Sched
+    from .port import SimPort
+
+__all__ = ["SimMovableM", "SimPinnedM", "Slot", "m_class"]
+
+SLEEPING, WORKING = 1, 2  # M.doing, besides 0
+
+
+class Steps:
+    """The overridden steps; mixed into both kinds of M."""
+
+    __slots__ = ()
+    port: SimPort
+    debt: int
+    doing: int
+
+    def __init__(self: Any, sched: Sched, mid: int) -> None:
+        super().__init__(sched, mid)  # type: ignore[call-arg]
+        self.port = sched.port
+        self.debt = 0
+        self.doing = 0
+
+    def execute(self: Any, gp: G) -> None:
+        self.port.step(self, self.port.costs.switch)
+        super().execute(gp)  # type: ignore[misc]
+
+    def leave(self: Any, gp: G) -> Any:
+        """Pinned stacks only: straight from G to G."""
+        stack = super().leave(gp)  # type: ignore[misc]
+        if stack is not self.g0:
+            self.port.step(self, self.port.costs.switch)
+        return stack
+
+    def goexit0(self: Any, me: Any, gp: G) -> G | None:
+        self.port.step(self, self.port.costs.exit)
+        return super().goexit0(me, gp)  # type: ignore[misc, no-any-return]
+
+    def end(self: Any, gp: G) -> None:
+        super().end(gp)  # type: ignore[misc]
+        if self.sched.stopping and not self.port.ended:
+            self.port.ended = self.port.time
+
+    def newproc(self: Any, gp: G) -> None:
+        self.debt += self.port.costs.spawn
+        self.port.stats["spawns"] += 1
+        super().newproc(gp)  # type: ignore[misc]
+
+    def steal(self: Any, pp: P) -> G | None:
+        """Charge for the scan: four rounds over every P if it was in vain, else half a round."""
+        scan = self.port.costs.steal_scan
+        self.port.stats["attempts"] += 1
+        gp: G | None = super().steal(pp)  # type: ignore[misc]
+        n = len(self.sched.allp)
+        if gp is None:
+            self.debt += scan * n * STEAL_ROUNDS if self.spinning else 0
+        else:
+            self.debt += scan * ((n + 1) // 2)
+        return gp
+
+    def rob(self: Any, pp: P, victim: P, *, runnext: bool) -> G | None:
+        """Count and charge what was stolen; what a thief's look at timers made ready is not."""
+        gp: G | None = super().rob(pp, victim, runnext=runnext)  # type: ignore[misc]
+        if gp is not None:
+            self.port.stats["steals"] += 1
+            self.debt += self.port.costs.steal
+        return gp
+
+    def ring_bell(self: Any) -> None:
+        super().ring_bell()  # type: ignore[misc]
+        if self.doing == WORKING:
+            self.port.resume_at(self, self.port.time)
+
+
+class OneVictim:
+    """Policy.victims == "one": a single attempt, at one random P."""
+
+    __slots__ = ()
+
+    def steal(self: Any, pp: P) -> G | None:
+        port, allp = self.port, self.sched.allp
+        gp = steal_timers(self, pp)
+        if gp is not None or len(allp) < 2:
+            return gp
+        victim = allp[(allp.index(pp) + 1 + int(port.rng.random() * (len(allp) - 1))) % len(allp)]
+        port.stats["attempts"] += 1
+        self.debt += port.costs.steal_scan
+        stolen: G | None = self.rob(pp, victim, runnext=False)
+        if stolen is None:
+            port.retry_later(pp)
+        return stolen
+
+
+class Lifo:
+    """Policy.local == "lifo": a P runs the youngest of its own."""
+
+    __slots__ = ()
+
+    def get_local(self: Any, pp: P) -> G | None:
+        ring, lq = pp.ring, self.lq
+        if ring and (not lq or ring[-1].ticket > lq[-1].ticket):
+            gp: G = ring.pop()
+            return gp
+        return lq.pop() if lq else get_local(self, pp)
+
+
+class NoRunnext:
+    """Policy.runnext == False, for started G's; `Slot` is the same for fresh ones."""
+
+    __slots__ = ()
+
+    @property
+    def next(self) -> None:
+        return None
+
+    @next.setter
+    def next(self: Any, gp: G | None) -> None:
+        if gp is not None:
+            put(self, self.p, gp)
+
+
+class Slot(list[Any]):
+    """A `runnext` that holds nothing: what is put there goes to the tail of the ring."""
+
+    __slots__ = ("pp",)
+    pp: P
+
+    def append(self, gp: G) -> None:
+        pp = self.pp
+        gp.ticket = pp.ticket
+        pp.ticket += 1
+        if len(pp.ring) < RING or pp.m is None:
+            pp.ring.append(gp)
+        else:
+            put(pp.m, pp, gp)
+
+
+class SimPinnedM(Steps, PinnedM):
+    """An M whose G's never leave it."""
+
+    __slots__ = ("debt", "doing", "port")
+
+
+class SimMovableM(Steps, MovableM):
+    """An M that any stack may come to."""
+
+    __slots__ = ("debt", "doing", "port")
+
+
+class Kinds:
+    """The M class for each combination of knobs, made once."""
+
+    made: ClassVar[dict[tuple[Any, ...], type]] = {}
+
+
+def m_class(*, movable: bool, one_victim: bool, lifo: bool, runnext: bool) -> type:
+    """The class of M's for these capabilities and knobs."""
+    key = (movable, one_victim, lifo, runnext)
+    if key not in Kinds.made:
+        layers = [
+            layer for layer, on in ((OneVictim, one_victim), (Lifo, lifo), (NoRunnext, not runnext)) if on
+        ]
+        base = SimMovableM if movable else SimPinnedM
+        Kinds.made[key] = type(base.__name__, (*layers, base), {"__slots__": ()})
+    return Kinds.made[key]

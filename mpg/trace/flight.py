@@ -1,0 +1,185 @@
+"""What a full `Recorder` keeps: the newest events, and the state of everything at the moment where they begin.
+
+* What one M writes is a `Stream`: full chunks, then the one it still writes to. (In a simulation there is one.)
+* When the chunks hold more than the limit, the oldest `DROP` of it go. All streams are cut at one moment: the rows up
+  to there, put in causal order, are replayed for the state of every G, P and M, which begins the rest of the trace,
+  after a `Dropped` row that counts them. So a bounded trace is complete in itself, and the validator accepts it.
+* A chunk that an M still writes to is never touched by another: its old rows are skipped when read.
+
+Rejected: generations of a second, each with the state of everything (with 100,000 G's that is most of the trace, and
+who may write down the state of a G that another M runs?), dropping each M's oldest rows on their own (the rest begins
+in the middle of things), a ring that is overwritten (a slot is not one store).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import status as st
+from . import events as ev
+from .merge import causal_order
+from .pen import ROW
+from .trace import expand
+
+if TYPE_CHECKING:
+    from .record import Recorder
+
+__all__ = ["Base", "DROP", "drop_oldest", "read"]
+
+Ints = npt.NDArray[np.int64]
+
+DROP: Final = 32  # one 32nd of the limit at a time: some 60,000 events, 50 ms
+WIDTH: Final = 7
+
+
+class Base:
+    """The state where a trace begins: rows without a time of their own, and how many events came before."""
+
+    __slots__ = ("dropped", "rows")
+
+    def __init__(self) -> None:
+        self.rows: Ints = np.zeros((0, WIDTH), np.int64)
+        self.dropped = 0
+
+
+def parts(rec: Recorder) -> list[Ints]:
+    """The rows of each stream that have not been dropped. Under the recorder's lock."""
+    found = []
+    for stream in rec.streams:
+        pieces = [np.frombuffer(chunk, np.int64) for chunk in stream.chunks]
+        pieces.append(np.frombuffer(bytes(stream.buf[: stream.pos]), np.int64))
+        found.append(np.concatenate(pieces).reshape(-1, WIDTH)[stream.skip :])
+    return found
+
+
+def read(rec: Recorder) -> tuple[list[Ints], int]:
+    """The seven columns of all that is kept, in causal order, and how many events were dropped."""
+    with rec.lock:
+        found = parts(rec)
+        base = rec.base
+        head = base.rows if base is not None else np.zeros((0, WIDTH), np.int64)
+        dropped = base.dropped if base is not None else 0
+    columns, order, _ = ordered(head, found, shared=rec.shared)
+    columns = [values[order] for values in columns]
+    if base is not None:
+        columns[0][: len(head)] = columns[0][len(head) :].min(initial=np.iinfo(np.int64).max)
+    return columns, dropped
+
+
+def ordered(head: Ints, found: list[Ints], *, shared: bool) -> tuple[list[Ints], Ints, Ints]:
+    """Columns with every GoSwitch expanded, their causal order, and where each row came from (-1: the head)."""
+    rows = np.concatenate([head, *found])
+    origin = np.concatenate([np.full(len(head), -1), np.arange(len(rows) - len(head))])
+    if len(head):
+        rows[: len(head), 0] = rows[len(head) :, 0].min(initial=0)
+    times = np.where(rows[:, 1] == ev.GoSwitch, 2 + (rows[:, 2] >> ev.P_BITS > 0), 1)
+    columns = expand([np.ascontiguousarray(rows[:, i]) for i in range(WIDTH)])
+    origin = np.repeat(origin, times)
+    stream = np.repeat(np.repeat(np.arange(len(found) + 1), [len(head), *map(len, found)]), times)
+    order = np.arange(len(origin)) if shared else causal_order(stream, *columns)
+    return columns, order, origin
+
+
+def drop_oldest(rec: Recorder) -> None:
+    """Replace the oldest rows by the state that they lead to. Under the recorder's lock."""
+    found = parts(rec)
+    times = np.sort(np.concatenate([rows[:, 0] for rows in found]))
+    last = times[min(len(times) - 1, rec.kept - rec.limit + rec.limit // DROP)]
+    old = [rows[: int(np.searchsorted(np.maximum.accumulate(rows[:, 0]), last, "right"))] for rows in found]
+    base = rec.base or Base()
+    columns, order, origin = ordered(base.rows, old, shared=rec.shared)
+    taken = origin[order]
+    gone = len(taken) - len(base.rows)
+    counts = np.bincount(
+        np.searchsorted(np.cumsum([len(rows) for rows in old]), np.unique(taken[taken >= 0]), "right"),
+        minlength=len(old),
+    )
+    columns = [values[order] for values in columns]
+    base = Base()
+    base.dropped = gone + (rec.base.dropped if rec.base is not None else 0)
+    base.rows = state_after(columns, base.dropped)
+    rec.base = base
+    for stream, count in zip(rec.streams, counts.tolist(), strict=True):
+        stream.skip += count
+        while stream.chunks and stream.skip >= len(stream.chunks[0]) // ROW:
+            rec.kept -= len(stream.chunks[0]) // ROW
+            stream.skip -= len(stream.chunks.pop(0)) // ROW
+
+
+def last_of(key: Ints) -> Ints:
+    """The last row of each key, by key; those of -1 are left out."""
+    values, first = np.unique(key[::-1], return_index=True)
+    return (len(key) - 1 - first)[values >= 0]
+
+
+def subjects(kind: Ints, columns: dict[str, Ints], what: str) -> tuple[Ints, Ints]:
+    """Whose state each row changes, -1 if nobody's, and to what."""
+    who, state = np.full(len(kind), -1), np.full(len(kind), -1)
+    for event in ev.EVENTS:
+        change = getattr(event, what)
+        if change is not None:
+            rows = np.flatnonzero(kind == event.code)
+            who[rows] = columns[change.who][rows]
+            state[rows] = columns["b"][rows] if change.after is None else change.after
+    return who, state
+
+
+def state_after(rows: list[Ints], dropped: int) -> Ints:
+    """Rows that say the state of everything after these columns: Dropped, P's, M's, G's, queue lengths."""
+    _, kind, p, m, g, a, b = rows
+    columns = {"p": p, "m": m, "g": g, "a": a, "b": b}
+    out: list[tuple[int, ...]] = [(0, ev.Dropped, -1, -1, -1, dropped, -1)]
+    for row in last_of(np.where(kind == ev.ProcsChange, 0, -1)).tolist():
+        out.append((0, ev.ProcsChange, -1, -1, -1, int(a[row]), -1))
+    who, state = subjects(kind, columns, "p")
+    holds: dict[int, int] = {}
+    for row in last_of(who).tolist():
+        pid, status = int(who[row]), int(state[row])
+        if status != st.PDEAD:
+            holder = int(m[row]) if status == st.PRUNNING else -1
+            if holder >= 0:
+                holds[holder] = pid
+            out.append((0, ev.ProcStatus, pid, holder, -1, pid, status))
+    who, state = subjects(kind, columns, "m")
+    wrote = np.where(np.isin(kind, (ev.MStatus, ev.ProcStatus, ev.GoStatus)), -1, m)
+    latest = {int(m[row]): row for row in last_of(wrote).tolist()}
+    for row in last_of(who).tolist():
+        mid, status = int(who[row]), int(state[row])
+        if status == ev.MPARKED and latest.get(mid, -1) > row:
+            status = ev.MRUNNING
+        if status != ev.MEXITED:
+            out.append((0, ev.MStatus, -1, -1, -1, mid, status))
+    out += goroutines(kind, columns, holds)
+    for row in last_of(np.where(kind == ev.RunqLen, p, -1)).tolist():
+        out.append((0, ev.RunqLen, int(p[row]), -1, -1, int(a[row]), int(b[row])))
+    for row in last_of(np.where(kind == ev.GlobqLen, 0, -1)).tolist():
+        out.append((0, ev.GlobqLen, -1, -1, -1, int(a[row]), -1))
+    return np.array(out, np.int64)
+
+
+def goroutines(kind: Ints, columns: dict[str, Ints], holds: dict[int, int]) -> list[tuple[int, ...]]:
+    """GoStatus and GoName of each G that is alive; one whose call is on a spare M has no M."""
+    m, a, b = (columns[name] for name in "mab")
+    who, state = subjects(kind, columns, "g")
+    named = np.where(np.isin(kind, (ev.GoCreate, ev.GoName)), a, -1)
+    names = {int(a[row]): int(b[row]) for row in last_of(named).tolist()}
+    offloaded = ev.STRINGS.index(st.OFFLOADED)
+    out: list[tuple[int, ...]] = []
+    for row in last_of(who).tolist():
+        gid, status = int(who[row]), int(state[row])
+        if status == st.GDEAD:
+            continue
+        pid, mid = -1, -1
+        here = status == st.GRUNNING or (
+            status == st.GSYSCALL and not (kind[row] == ev.GoSyscallBegin and a[row] == offloaded)
+        )
+        if here:
+            mid = int(m[row])
+            pid = holds.get(mid, -1)
+        out.append((0, ev.GoStatus, pid, mid, -1, gid, status))
+        if gid in names:
+            out.append((0, ev.GoName, -1, -1, -1, gid, names[gid]))
+    return out

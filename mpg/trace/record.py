@@ -1,0 +1,171 @@
+"""`Recorder`: keeps what the M's of one run wrote, and makes a `Trace` of it.
+
+The pens themselves are in `pen.py`, what a full recorder drops is in `flight.py`, the order between M's in `merge.py`.
+
+Rejected: writing to the file at once (a write of the kernel in the middle of a switch), and a recorder for several
+runs (G's, P's and M's are numbered anew in each).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from ..current import host_lock
+from .events import STRINGS
+from .pen import ROW, TEXT, Pen, Stream
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Records one run: pass it as `trace=` to `mpg.run` or `mpg.simulate`, then take `.trace`.
+
+    Args:
+        limit: about how many records to keep (a switch is one record and two events). Beyond that the oldest are
+            dropped, and counted in the trace's metadata, "dropped"; what remains is complete in itself.
+        sites: record in which file and line G's are created and block. (Costs a look at the stack for each; and
+            the digest of a simulation then depends on where its source lies.)
+
+    A recorder serves one run.
+    """
+
+    def __init__(self, limit: int = 2_000_000, *, sites: bool = False) -> None:
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1000:
+            raise ValueError(f"limit is a number of events, at least 1000, not {limit!r}")
+        self.limit = limit
+        self.sites = sites
+        self.chunk = ROW * min(16384, limit // 32)
+        self.streams: list[Stream] = []
+        self.kept = 0  # records in chunks
+        self.base: Any = None  # a `flight.Base`, once something has been dropped
+        self.strings = list(STRINGS)
+        self.index = dict(TEXT)
+        self.names: dict[Any, int] = {}  # by code object
+        self.places: dict[Any, int] = {}  # site strings, by code object and instruction
+        self.tasks = count(1)
+        self.objects: dict[int, int] = {}  # numbers of channels and the like, in the order they are met
+        self.metadata: dict[str, Any] = {}
+        self.shared = False  # a simulation: all M's write one stream
+        self.lock = host_lock()  # of chunks and strings; in a simulation nobody contends for it
+        self.made: Trace | None = None
+        self.over = False
+
+    # While it records.
+
+    def begin(self, sched: Any, metadata: dict[str, Any], *, shared: bool) -> None:
+        """Have every M of `sched` write here. Before its first M is made."""
+        if self.metadata:
+            raise RuntimeError("a Recorder serves one run: make another")
+        self.shared = shared
+        self.metadata = {
+            **metadata,
+            "python": sys.version.split()[0],
+            "platform": sys.platform,
+            "pid": os.getpid(),
+            "switch_interval": sys.getswitchinterval(),
+        }
+        if shared:  # the same on every machine
+            for key in ("python", "platform", "pid", "switch_interval"):
+                del self.metadata[key]
+        sched.new_rec = self.new_pen
+
+    def new_pen(self, mp: Any) -> Pen:
+        """What `mp` writes with."""
+        with self.lock:
+            if not self.shared or not self.streams:
+                self.streams.append(Stream(self.chunk))
+            stream = self.streams[-1]
+        return Pen(self, mp.id, mp.now, stream)
+
+    def name_of(self, gp: Any, code: Any) -> int:
+        """The string index of a G's name."""
+        index = self.string(gp.name)
+        if code is not None and gp._name is None:
+            self.names[code] = index
+        return index
+
+    def string(self, text: str) -> int:
+        """The index of a text in the string table."""
+        index = self.index.get(text)
+        if index is None:
+            with self.lock:
+                index = self.index.get(text)
+                if index is None:
+                    index = len(self.strings)
+                    self.strings.append(text)
+                    self.index[text] = index
+        return index
+
+    def place(self, code: Any, lasti: int) -> int:
+        """The string index of "file:line"."""
+        index = self.places.get((code, lasti))
+        if index is None:
+            line = code.co_firstlineno
+            for at, (first, *_) in enumerate(code.co_positions()):
+                if 2 * at == lasti:
+                    line = first or line
+                    break
+            index = self.places[code, lasti] = self.string(f"{code.co_filename}:{line}")
+        return index
+
+    def object(self, c: Any) -> int:
+        """The number of what a G waits for; -1 for what has none."""
+        seq = getattr(c, "seq", 0)
+        if not seq:
+            return -1
+        number = self.objects.get(seq)
+        if number is None:
+            number = self.objects.setdefault(seq, len(self.objects) + 1)
+        return number
+
+    def roll(self, stream: Stream) -> None:
+        """A chunk is full: keep it, and drop what is too much."""
+        with self.lock:
+            stream.chunks.append(bytes(stream.buf))
+            stream.pos = 0
+            self.kept += self.chunk // ROW
+            if self.kept > self.limit:
+                from .flight import drop_oldest
+
+                drop_oldest(self)
+
+    def end(self) -> None:
+        """The run is over: nobody writes any more."""
+        self.over = True
+
+    def attach(self, exc: BaseException) -> None:
+        """Leave the trace with an exception that ends the run."""
+        try:
+            exc.trace = self.trace  # type: ignore[attr-defined]
+        except AttributeError:  # a class with slots
+            pass
+
+    # Afterwards.
+
+    @property
+    def trace(self) -> Trace:
+        """What has been recorded; of a run that is over always the same object."""
+        if self.made is not None:
+            return self.made
+        trace = self.snapshot()
+        if self.over:
+            self.made = trace
+        return trace
+
+    def snapshot(self) -> Trace:
+        """What has been recorded so far. From any thread; the run goes on meanwhile."""
+        if not self.metadata:
+            raise RuntimeError(
+                "this Recorder has not been used: pass it as trace= to mpg.run or mpg.simulate"
+            )
+        from .flight import read
+        from .trace import Trace
+
+        columns, dropped = read(self)
+        return Trace(*columns, strings=tuple(self.strings), metadata={**self.metadata, "dropped": dropped})

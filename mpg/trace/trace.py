@@ -1,0 +1,337 @@
+"""`Trace`: seven integer columns, a string table and metadata. It never changes after it was made.
+
+* The columns are int64 arrays that cannot be written to; -1 is none. Row order is causal order (`events.py`).
+* A `GoSwitch` is expanded into its two halves on the way in, so no reader meets one.
+* `metadata` says what the numbers cannot: "world", "clock" ("virtual" or "monotonic"), "procs", "gil", "seed".
+  "partial" is set on what `filter` returns: such a trace may begin in the middle of things.
+* The file is a compressed .npz of columns, each in the smallest integer type that holds it, times as
+  differences: a million events take 5 to 8 MB.
+
+Rejected: one structured array as the store (it compresses to half as much again, and each operation on a column
+strides over the other six), pickle (a trace is handed around, and unpickling runs code), parquet (a
+dependency).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .events import (
+    EVENTS,
+    FRESH_BITS,
+    KINDS,
+    LEFT,
+    NAMES,
+    P_BITS,
+    STRINGS,
+    GoStart,
+    GoSwitch,
+    InvalidTrace,
+    RunqLen,
+)
+
+__all__ = ["COLUMNS", "DTYPE", "Trace", "load"]
+
+Ints = npt.NDArray[np.int64]
+COLUMNS: Final = ("ts", "kind", "p", "m", "g", "a", "b")
+DTYPE: Final = np.dtype([(name, np.int64) for name in COLUMNS])
+FORMAT: Final = "mpg trace"
+VERSION: Final = 1
+
+
+class Trace:
+    """What happened, in order.
+
+    Attributes:
+        ts, kind, p, m, g, a, b: the columns.
+        strings: the texts that arguments of kind "string" point into.
+        metadata: read-only mapping of str to what JSON can hold.
+    """
+
+    __slots__ = ("_events", "a", "b", "derived", "g", "kind", "m", "metadata", "p", "strings", "ts")
+
+    def __init__(
+        self,
+        ts: npt.ArrayLike,
+        kind: npt.ArrayLike,
+        p: npt.ArrayLike,
+        m: npt.ArrayLike,
+        g: npt.ArrayLike,
+        a: npt.ArrayLike,
+        b: npt.ArrayLike,
+        *,
+        strings: Iterable[str] = STRINGS,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        columns = [
+            column(name, values) for name, values in zip(COLUMNS, (ts, kind, p, m, g, a, b), strict=True)
+        ]
+        if len({len(values) for values in columns}) != 1:
+            raise ValueError(f"columns of different lengths: {[len(values) for values in columns]}")
+        columns = expand(columns)
+        for values in columns:
+            values.setflags(write=False)
+        self.ts, self.kind, self.p, self.m, self.g, self.a, self.b = columns
+        self.strings = tuple(strings)
+        self.metadata: Mapping[str, Any] = MappingProxyType(dict(metadata or {}))
+        self.derived: dict[str, Any] = {}  # what derive.py has already worked out
+        self._events: npt.NDArray[np.void] | None = None
+
+    @classmethod
+    def from_records(
+        cls,
+        records: Iterable[tuple[int, ...]],
+        strings: Iterable[str] = STRINGS,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Trace:
+        """From rows `(ts, kind, p, m, g, a, b)`."""
+        rows = np.array(records if isinstance(records, list) else list(records), np.int64).reshape(-1, 7)
+        return cls(*(rows[:, i] for i in range(7)), strings=strings, metadata=metadata)
+
+    @classmethod
+    def from_text(cls, text: str) -> Trace:
+        """From the format that `text.py` describes."""
+        from .text import parse
+
+        records, strings, metadata = parse(text)
+        return cls.from_records(records, strings, metadata)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Trace:
+        """From a file that `save` wrote.
+
+        Raises:
+            InvalidTrace: it is damaged, something else, or of a version this program does not know.
+        """
+        with open(path, "rb") as file:
+            if file.read(4) != b"PK\x03\x04":
+                raise InvalidTrace(-1, "", f"{path}: not a trace of mpg (no .npz file)")
+            file.seek(0)
+            try:
+                with np.load(file, allow_pickle=False) as data:
+                    head = header(bytes(data["header"]), path)
+                    columns = [data[name] for name in COLUMNS]
+            except InvalidTrace:
+                raise
+            except KeyError as exc:
+                raise InvalidTrace(-1, "", f"{path}: not a trace of mpg ({exc.args[0]})") from exc
+            except (
+                zipfile.BadZipFile,
+                zlib.error,
+                ValueError,
+                EOFError,
+                OSError,
+                NotImplementedError,
+            ) as exc:
+                raise InvalidTrace(-1, "", f"{path}: damaged or cut off ({exc})") from exc
+        if any(values.shape != (head["events"],) or values.dtype.kind != "i" for values in columns):
+            raise InvalidTrace(-1, "", f"{path}: damaged: its columns do not fit together")
+        columns[0] = np.cumsum(columns[0], dtype=np.int64)
+        return cls(*columns, strings=head["strings"], metadata=head["metadata"])
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a compressed .npz file, by the name given."""
+        head = {
+            "format": FORMAT,
+            "version": VERSION,
+            "events": len(self),
+            "strings": self.strings,
+            "metadata": dict(self.metadata),
+        }
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        columns["ts"] = np.diff(self.ts, prepend=0)
+        arrays = {name: smallest(values) for name, values in columns.items()}
+        text = json.dumps(head, separators=(",", ":")).encode()
+        with open(path, "wb") as file:
+            np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)  # type: ignore[arg-type]
+
+    def digest(self) -> str:
+        """sha256 over the columns, 8 bytes a number, and the strings, each after its length; nothing else."""
+        sha = hashlib.sha256()
+        for name in COLUMNS:
+            sha.update(getattr(self, name).astype("<i8", copy=False).data)
+        for text in self.strings:
+            data = text.encode("utf-8", "surrogatepass")
+            sha.update(len(data).to_bytes(8, "little") + data)
+        return sha.hexdigest()
+
+    @property
+    def events(self) -> npt.NDArray[np.void]:
+        """The rows as one structured array; a copy, made once."""
+        if self._events is None:
+            out = np.empty(len(self), DTYPE)
+            for name in COLUMNS:
+                out[name] = getattr(self, name)
+            out.setflags(write=False)
+            self._events = out
+        return self._events
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each event; for tests and loops over few."""
+        return [KINDS[code].name if code in KINDS else str(code) for code in self.kind.tolist()]
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def string(self, index: int) -> str:
+        """The text that an argument points to; empty for -1."""
+        return self.strings[index] if 0 <= index < len(self.strings) else ""
+
+    def filter(
+        self,
+        *,
+        t0: int | None = None,
+        t1: int | None = None,
+        g: int | None = None,
+        p: int | None = None,
+        m: int | None = None,
+        kind: str | int | Iterable[str | int] | None = None,
+    ) -> Trace:
+        """The events with t0 <= ts < t1 of these kinds that happen to, or name, this G, P and M."""
+        keep = np.ones(len(self), bool)
+        if t0 is not None:
+            keep &= self.ts >= t0
+        if t1 is not None:
+            keep &= self.ts < t1
+        for what, wanted in (("g", g), ("p", p), ("m", m)):
+            if wanted is not None:
+                keep &= self.mentions(what, wanted)
+        if kind is not None:
+            kinds = [kind] if isinstance(kind, str | int) else list(kind)
+            codes = [NAMES[one].code if isinstance(one, str) else one for one in kinds]
+            keep &= np.isin(self.kind, codes)
+        columns = [getattr(self, name)[keep] for name in COLUMNS]
+        return Trace(*columns, strings=self.strings, metadata={**self.metadata, "partial": True})
+
+    def mentions(self, what: str, wanted: int) -> npt.NDArray[np.bool_]:
+        """Which rows have this "g", "p" or "m" in their column or in an argument."""
+        found: npt.NDArray[np.bool_] = getattr(self, what) == wanted
+        for name in ("a", "b"):
+            codes = [event.code for event in EVENTS if getattr(event, name).kind == what]
+            found = found | (np.isin(self.kind, codes) & (getattr(self, name) == wanted))
+        return found
+
+    def validate(self) -> None:
+        """Check every rule of `validate.py`.
+
+        Raises:
+            InvalidTrace: with the first event that breaks one.
+        """
+        from .validate import validate
+
+        validate(self)
+
+    def to_text(self) -> str:
+        """One event per line, as `text.py` describes."""
+        from .text import to_text
+
+        return to_text(self)
+
+    def story(self, g: int) -> str:
+        """The life of one G in sentences, a line for each event."""
+        from .text import story
+
+        return story(self, g)
+
+    def summary(self) -> str:
+        """A page about the whole trace."""
+        from .summary import summary
+
+        return summary(self)
+
+    def to_chrome(self, path: str | PathLike[str], *, wakes: bool = False) -> None:
+        """Write Chrome's trace format, for ui.perfetto.dev: `.json` or `.json.gz`; `wakes`: an arrow per wake-up."""
+        from .chrome import to_chrome
+
+        to_chrome(self, path, wakes=wakes)
+
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Write one self-contained page: a timeline to zoom, search and click on. Needs no network."""
+        from .html import to_html
+
+        to_html(self, path)
+
+    def _repr_html_(self) -> str | None:
+        from .html import html_repr
+
+        return html_repr(self)
+
+    def __repr__(self) -> str:
+        span = int(self.ts[-1] - self.ts[0]) if len(self) else 0
+        return f"<Trace {len(self)} events, {span / 1e6:.3f} ms>"
+
+
+load = Trace.load
+
+
+def column(name: str, values: npt.ArrayLike) -> Ints:
+    """A contiguous int64 copy, or the same array if nobody can write to it."""
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise ValueError(f"column {name} must be a row of integers, not {array.dtype} of shape {array.shape}")
+    if array.dtype == np.int64 and array.flags.c_contiguous and not array.flags.writeable:
+        return array
+    return np.array(array, np.int64)
+
+
+def expand(columns: list[Ints]) -> list[Ints]:
+    """Every GoSwitch becomes the leaving event, a GoStart and, if it says so, a RunqLen; see `pack_switch`."""
+    at = np.flatnonzero(columns[1] == GoSwitch)
+    if not at.size:
+        return columns
+    lengths = columns[2][at] >> P_BITS
+    long = lengths > 0
+    times = np.ones(len(columns[0]), np.int64)
+    times[at] = 2 + long
+    ts, kind, p, m, g, a, b = (np.repeat(values, times) for values in columns)
+    first = (np.cumsum(times) - times)[at]
+    second, third = first + 1, first[long] + 2
+    p[first] &= (1 << P_BITS) - 1
+    p[second] = p[first]
+    following, word = a[first], b[first]
+    how = word & 3
+    reason, obj = word >> 8 & 0xFFFF, (word >> 24) - 1
+    kind[first] = np.array(LEFT)[how]
+    ended = how == 2
+    a[first] = np.where(ended, -1, reason)
+    b[first] = np.where(how == 0, obj, -1)
+    kind[second], g[second] = GoStart, following
+    a[second], b[second] = word >> 2 & 63, -1
+    kind[third], p[third], g[third] = RunqLen, p[first[long]], -1
+    a[third] = (lengths[long] & (1 << FRESH_BITS) - 1) - 1
+    b[third] = lengths[long] >> FRESH_BITS
+    return [ts, kind, p, m, g, a, b]
+
+
+def smallest(values: Ints) -> npt.NDArray[Any]:
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    for dtype in (np.int8, np.int16, np.int32):
+        info = np.iinfo(dtype)
+        if info.min <= low and high <= info.max:
+            return values.astype(dtype)
+    return values
+
+
+def header(data: bytes, path: object) -> dict[str, Any]:
+    """The checked header of a file."""
+    head = json.loads(data)
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise InvalidTrace(-1, "", f"{path}: not a trace of mpg")
+    if head.get("version") != VERSION:
+        raise InvalidTrace(-1, "", f"{path}: version {head.get('version')} of the format; known: {VERSION}")
+    strings, metadata = head.get("strings"), head.get("metadata")
+    texts = isinstance(strings, list) and all(isinstance(text, str) for text in strings)
+    if not texts or not isinstance(metadata, dict) or not isinstance(head.get("events"), int):
+        raise InvalidTrace(-1, "", f"{path}: damaged: its header does not say enough")
+    return head
