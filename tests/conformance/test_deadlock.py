@@ -92,7 +92,7 @@ STUCK: dict[str, tuple[Callable[[], object], str]] = {
     "select-one": (lambda: select(send_case(mpg.Chan(), 1)), "chan send"),
     "select-two": (lambda: select(recv_case(mpg.Chan()), send_case(mpg.Chan(), 1)), "select"),
     "Mutex": (lock_twice, "sync.Mutex.Lock"),
-    "RWMutex-ww": (write_twice, "sync.RWMutex.Lock"),
+    "RWMutex-ww": (write_twice, "sync.Mutex.Lock"),
     "RWMutex-rw": (write_while_reading, "sync.RWMutex.Lock"),
     "RWMutex-wr": (read_while_writing, "sync.RWMutex.RLock"),
     "WaitGroup": (wait_for_a_waitgroup, "sync.WaitGroup.Wait"),

@@ -447,7 +447,7 @@ def test_a_writer_is_alone(world: World) -> None:
         rw = sync.RWMutex()
         rw.lock()
         readers = [park(rw.rlock, reason="sync.RWMutex.RLock") for _ in range(2)]
-        writer = park(rw.lock, reason="sync.RWMutex.Lock")
+        writer = park(rw.lock, reason="sync.Mutex.Lock")
         assert rw.try_lock() is False
         rw.unlock()
         join_all(readers)
@@ -506,7 +506,7 @@ def test_unlock_lets_all_waiting_readers_in_before_the_next_writer(world: World)
                 log.append("reader")
 
         rw.lock()
-        gs = [park(write, reason="sync.RWMutex.Lock")]  # it came first
+        gs = [park(write, reason="sync.Mutex.Lock")]  # it came first
         gs += [park(read, reason="sync.RWMutex.RLock") for _ in range(3)]
         rw.unlock()
         until(lambda: all(is_parked(g, "chan receive") for g in gs[1:]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,6 +12,10 @@ from typing import Any, TypeVar
 import mpg
 
 T = TypeVar("T")
+
+#: So many runs of a test are recorded and their traces validated; some make hundreds.
+RECORDED = 5
+runs: Counter[str] = Counter()
 
 #: No test waits longer than this, in real time, for a state that must come.
 PATIENCE = 30.0
@@ -35,10 +41,21 @@ class World:
 
     def run(self, main: Callable[..., T], *args: Any) -> T:
         """Run `main(*args)` as the main G of this world; its value, or its exception."""
-        if self.kind == "host":
-            return mpg.run(main, *args, procs=self.procs)
-        like = self.kind.removeprefix("sim-")
-        return mpg.simulate(main, *args, procs=self.procs, seed=0, like=like).value
+        test = os.environ.get("PYTEST_CURRENT_TEST", "")
+        runs[test] += 1
+        recorder = mpg.trace.Recorder() if runs[test] <= RECORDED else None
+        try:
+            if self.kind == "host":
+                return mpg.run(main, *args, procs=self.procs, trace=recorder)
+            like = self.kind.removeprefix("sim-")
+            return mpg.simulate(
+                main, *args, procs=self.procs, seed=0, like=like, costs="zero", trace=recorder or False
+            ).value
+        finally:
+            if (
+                recorder is not None and recorder.metadata
+            ):  # whatever came of it, the recording keeps the rules
+                recorder.trace.validate()
 
 
 KINDS = ("host", "sim-go", "sim-host")

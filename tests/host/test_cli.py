@@ -37,8 +37,8 @@ def test_bare_command_helps():
     status, out, err = ends()
     assert (status, err) == (0, "")
     assert out.startswith("usage: mpg ")
-    for service in ("echo", "chat", "http-hello"):
-        assert f"mpg serve {service}" in out
+    for command in ("demo", "serve chat", "serve http-hello", "sim fork_join"):
+        assert f"  mpg {command} " in out
 
 
 def test_version():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from conformance.worlds import until
 
 import mpg
+from mpg.net.fd import NetFD
 from mpg.port import HOST, Capabilities
 
 T = TypeVar("T")
@@ -128,3 +130,21 @@ def elsewhere(fn: Callable[..., object], *args: Any) -> mpg.G:
         until(lambda: taken)
         if taken.pop() != here:
             return g
+
+
+class CloseAfter:
+    """The lock of a connection or listener, which a plain thread closes as soon as it has been released once."""
+
+    def __init__(self, netfd: NetFD) -> None:
+        self.netfd = netfd
+        self.lock = netfd._lock
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.netfd._lock = self.lock
+        self.lock.release()
+        thread = threading.Thread(target=self.netfd.close)
+        thread.start()
+        thread.join()

@@ -15,6 +15,7 @@ from conformance.worlds import join_all, park, until
 from net.runs import (
     LOCAL,
     SPREAD,
+    CloseAfter,
     Run,
     elsewhere,
     failure,
@@ -625,6 +626,26 @@ def test_close_between_the_calls_of_another_m() -> None:
 def echo_until_reset(conn: mpg.net.Conn) -> None:
     with contextlib.suppress(ConnectionError):
         echo(conn)
+
+
+def test_close_during_the_first_use(run: Run) -> None:
+    """The M that has just got its descriptor does not keep it beyond the close."""
+
+    def main() -> None:
+        for call in (
+            mpg.net.Conn.recv,
+            lambda conn: conn.recv_into(bytearray(1)),
+            lambda conn: conn.send(b"x"),
+            lambda conn: conn.sendall(b"x"),
+        ):
+            b, a = pair()  # what was accepted has not been used yet
+            with b:
+                a._lock = CloseAfter(a)  # type: ignore[assignment]
+                assert isinstance(failure(call, a), mpg.ClosedError)
+                until(lambda: a._sock.fileno() == -1)  # noqa: B023
+                assert isinstance(failure(call, a), mpg.ClosedError)
+
+    run(main)
 
 
 def test_one_connection_on_several_ms() -> None:

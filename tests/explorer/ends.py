@@ -1,0 +1,213 @@
+"""Models: blocking calls and their P's, help for a stuck P, the end of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from explorer.modelling import beside, model, port, sysmon_does, take_and_hand_off
+
+import mpg
+from mpg.current import tls
+from mpg.explorer import pause, thread, window
+from mpg.sched import sysmon
+from mpg.sched.finish import stop
+from mpg.sched.mlife import post
+from mpg.sched.proc import interrupt
+
+
+@model("host", "go", procs=1)
+def blocking_against_retake() -> None:
+    """A call returns while sysmon takes the P away for a G that waits."""
+    pp = tls.m.p
+    ran: list[int] = []
+    mpg.go(ran.append, 1)
+    with window():
+        sysmon_does(lambda sched: sysmon.retake_syscall(sched, pp.m, pp, port().time, True) if pp.m else None)
+        with mpg.blocking():
+            pass
+    pause()
+    mpg.gosched()
+    assert ran == [1]
+
+
+@model("host", "go")
+def handoff_against_new_work() -> None:
+    """Sysmon finds no work for the P that it has taken, and the call returns without one; the other P is busy."""
+    pp = tls.m.p
+    beside(pause)
+
+    with window():
+        sysmon_does(lambda sched: take_and_hand_off(sched, pp))
+        with mpg.blocking():
+            pass
+        pause()
+
+
+@model("host", procs=1)
+def queue_for_a_p_against_idle() -> None:
+    """An M comes back from a call and needs a P; the M that has it goes idle."""
+    pp = tls.m.p
+    mpg.go(pause)
+
+    sysmon_does(lambda sched: take_and_hand_off(sched, pp))
+    with mpg.blocking():
+        pause()
+        port().open = True
+    pause()
+    port().open = False
+
+
+@model("host", procs=1)
+def relief_against_return() -> None:
+    """A stuck P's fresh G is helped by a relief P, and the stuck G goes on meanwhile."""
+    pp = tls.m.p
+    ran: list[int] = []
+    g = mpg.go(ran.append, 1)
+
+    def help_and_end(sched: Any) -> None:
+        sysmon.help_out(sched, pp)
+        if pp in sched.helped:
+            sysmon.end_help(sched, pp)
+
+    with window():
+        sysmon_does(help_and_end)
+        g.join()
+    pause()
+    sched = tls.m.sched
+    assert (ran, len(sched.allp), sched.nrelief) == ([1], 1, 0)
+
+
+@model("host-gil")
+def helper_that_may_not_steal() -> None:
+    """A helper has come for a P that moves again, so that nothing may be taken from it: it goes to sleep."""
+    pp = tls.m.p
+    ran: list[int] = []
+    g = mpg.go(ran.append, 1)
+    with window():
+        sysmon_does(lambda sched: sysmon.help_out(sched, pp))
+        pause()
+    g.join()
+    assert ran == [1]
+
+
+@model("host", "host-gil", procs=1)
+def spare_m_against_wait() -> None:
+    """A call on a spare M ends while its G's M goes to sleep."""
+    with window():
+        assert mpg.to_thread(int, "7") == 7
+
+
+@model("host", procs=1)
+def spare_m_against_interrupt() -> None:
+    """A call on a spare M ends while its G is interrupted: it has the value or the exception."""
+    ends: list[Any] = []
+    home = tls.m
+
+    def calls() -> None:
+        try:
+            ends.append(mpg.to_thread(int, "7"))
+        except KeyError:
+            ends.append(None)
+
+    g = mpg.go(calls)
+    with window():
+        mpg.gosched()
+        thread(lambda: post(home, lambda mp: interrupt(mp, g, KeyError())))
+        g.join()
+    pause()
+    mpg.gosched()
+    assert ends in ([7], [None])
+
+
+@model("host", procs=2)
+def preempt_against_park() -> None:
+    """Sysmon asks for a P while its G's park and yield."""
+    pp = tls.m.p
+    ch = mpg.Chan[int](1)
+
+    def ask(sched: Any) -> None:
+        mp = pp.m
+        if mp is not None:
+            pp.leave = True
+            mp.ring_bell()
+
+    with window():
+        sysmon_does(ask)
+        thread(lambda: ch.send(1))
+        assert ch.recv() == 1
+
+
+# The end of a run.
+
+
+@model("host", "go", procs=3)
+def shutdown_against_spawn() -> None:
+    """Main returns while another M's G spawns."""
+
+    def spawns() -> None:
+        mpg.go(int)
+        mpg.go(int)
+
+    beside(spawns)
+    port().open = True
+
+
+@model("host", "go")
+def shutdown_against_handoff() -> None:
+    """The run ends while a new M is started for a P that was taken from a call."""
+    pp, sched = tls.m.p, tls.m.sched
+    beside(lambda: stop(sched, None))
+
+    mpg.go(int)
+    with mpg.blocking():
+        port().open = True
+        sysmon_does(lambda sched: take_and_hand_off(sched, pp))
+        pause()
+
+
+@model("host", "go")
+def shutdown_against_a_g_that_has_parked() -> None:
+    """Main returns while another M runs a G that has parked before: nobody else unwinds it."""
+    ends: list[int] = []
+    ch = mpg.Chan[int](1)
+
+    def runs() -> None:
+        mpg.gosched()
+        pause()
+        try:
+            ch.try_send(1)
+            ch.try_recv()
+        finally:
+            ends.append(1)
+            assert len(ends) == 1
+
+    mpg.go(runs)
+    pause()
+    port().open = True
+
+
+@model("host", "go")
+def unwinding_against_ready() -> None:
+    """Main returns while a G is made ready that is also to be unwound: its `finally` runs once."""
+    ends: list[int] = []
+    ch = mpg.Chan[int]()
+
+    def waits() -> None:
+        try:
+            ch.recv()
+        finally:
+            ends.append(1)
+            assert len(ends) == 1
+
+    mpg.go(waits)
+    mpg.gosched()
+    beside(lambda: ch.send(1))
+    port().open = True
+
+
+@model("host", procs=1)
+def spare_m_against_the_end() -> None:
+    """A call on a spare M ends while the run does."""
+    mpg.go(mpg.to_thread, int, "7")
+    mpg.gosched()
+    port().open = True

@@ -1,0 +1,173 @@
+"""`mpg.explore` itself: it finds what is wrong, says how, and runs it again; bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import mpg
+from mpg.explorer import ScheduleError, explore, pause, point, thread, window
+
+
+def lost_update() -> None:
+    """Reads and writes under a lock each, but not both under one."""
+    box, wg, mutex = [0], mpg.sync.WaitGroup(), mpg.sync.Mutex()
+
+    def add() -> None:
+        with mutex:
+            value = box[0]
+        with mutex:
+            box[0] = value + 1
+
+    wg.go(add)
+    wg.go(add)
+    wg.wait()
+    assert box == [2]
+
+
+def right_update() -> None:
+    box, wg, mutex = [0], mpg.sync.WaitGroup(), mpg.sync.Mutex()
+
+    def add() -> None:
+        with mutex:
+            value = box[0]
+            box[0] = value + 1
+
+    wg.go(add)
+    wg.go(add)
+    wg.wait()
+    assert box == [2]
+
+
+def unlocked_update() -> None:
+    """What channels and locks do not guard needs a choice point of its own."""
+    box, wg = [0], mpg.sync.WaitGroup()
+
+    def add() -> None:
+        value = box[0]
+        point()
+        box[0] = value + 1
+
+    wg.go(add)
+    wg.go(add)
+    wg.wait()
+    assert box == [2]
+
+
+def lock_order() -> None:
+    a, b, wg = mpg.sync.Mutex(), mpg.sync.Mutex(), mpg.sync.WaitGroup()
+
+    def both(first: mpg.sync.Mutex, second: mpg.sync.Mutex) -> None:
+        with first, second:
+            pass
+
+    wg.go(both, a, b)
+    wg.go(both, b, a)
+    wg.wait()
+
+
+@pytest.mark.parametrize("like", ["host", "go"])
+@pytest.mark.parametrize("main", [lost_update, unlocked_update], ids=lambda main: main.__name__)
+def test_a_lost_update_is_found_and_replayed(main: Any, like: str) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        explore(main, like=like)
+    assert isinstance(caught.value.__cause__, AssertionError)
+    schedule = caught.value.schedule
+    assert all(isinstance(number, int) for number in schedule)
+    with pytest.raises(ScheduleError) as again:
+        explore(main, like=like, replay=schedule)
+    assert again.value.schedule == schedule
+    assert str(schedule) in str(caught.value)
+
+
+def test_a_deadlock_is_found() -> None:
+    with pytest.raises(ScheduleError) as caught:
+        explore(lock_order)
+    assert isinstance(caught.value.__cause__, mpg.DeadlockError)
+
+
+def test_random_walks_find_it_too_and_are_replayed() -> None:
+    with pytest.raises(ScheduleError) as caught:
+        explore(lost_update, walks=2000, seed=3)
+    with pytest.raises(ScheduleError, match="AssertionError"):
+        explore(lost_update, replay=caught.value.schedule)
+
+
+def test_what_is_right_passes_every_schedule() -> None:
+    found = explore(right_update, preemptions=1)
+    assert found.complete
+    assert found.schedules > 50
+    assert found.cells > 5
+
+
+def test_more_preemptions_are_more_schedules() -> None:
+    counts = [explore(right_update, preemptions=n).schedules for n in range(2)]
+    assert counts[0] < counts[1]
+
+
+def test_a_search_that_is_given_up_says_so() -> None:
+    found = explore(right_update, most=10)
+    assert not found.complete
+
+
+def test_the_same_search_twice() -> None:
+    first, second = (explore(right_update, preemptions=1) for _ in range(2))
+    assert (first.schedules, first.points, first.cells) == (second.schedules, second.points, second.cells)
+
+
+def test_only_the_window_is_explored() -> None:
+    def main() -> None:
+        right_update()
+        with window():
+            point()
+
+    assert explore(main, windowed=True).schedules < 10 < explore(main, preemptions=1).schedules
+
+
+def test_a_thread_of_the_program() -> None:
+    def main() -> None:
+        ch = mpg.Chan[int](1)
+        thread(lambda: ch.send(1))
+        assert ch.recv() == 1
+
+    assert explore(main).complete
+
+
+def test_pause_lets_everybody_else_finish() -> None:
+    def main() -> None:
+        done: list[int] = []
+        mpg.go(done.append, 1)
+        pause()
+        assert done == [1]
+
+    assert explore(main).complete
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"preemptions": -1}, ValueError, "preemptions"),
+        ({"procs": 0}, ValueError, "procs"),
+        ({"walks": True}, ValueError, "walks"),
+        ({"like": "java"}, ValueError, "like"),
+        ({"replay": [1]}, ValueError, "zip"),
+    ],
+)
+def test_bad_arguments(arguments: Any, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        explore(right_update, **arguments)
+
+
+def test_no_function_and_not_inside_a_run() -> None:
+    with pytest.raises(TypeError, match="function"):
+        explore(3)  # type: ignore[arg-type]
+    for call in (window().__enter__, pause, point, lambda: thread(int)):
+        with pytest.raises(RuntimeError, match="inside mpg"):
+            call()
+
+    def main() -> None:
+        with pytest.raises(RuntimeError, match="inside a run"):
+            explore(right_update)
+
+    mpg.run(main)

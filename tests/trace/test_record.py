@@ -1,0 +1,243 @@
+"""The recorder: bounded, complete in itself, in both worlds; sites, regions, tasks; bad input."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mpg
+from mpg import status as st
+from mpg.trace import Recorder, Trace, derive
+
+KINDS = ("go", "host", "host-gil", "run")
+
+
+def record(kind: str, main: Any, rec: Recorder, procs: int = 3) -> Trace:
+    if kind == "run":
+        mpg.run(main, procs=procs, trace=rec)
+    else:
+        mpg.simulate(main, procs=procs, seed=5, like=kind, trace=rec)
+    rec.trace.validate()
+    return rec.trace
+
+
+def mixed() -> None:
+    """A bit of everything that a G can do."""
+    rng = random.Random(1)
+    ch = mpg.Chan[int](3)
+    mutex, wg = mpg.sync.Mutex(), mpg.sync.WaitGroup()
+
+    def worker() -> None:
+        for _ in range(200):
+            x = rng.random()
+            if x < 0.3:
+                mpg.gosched()
+            elif x < 0.4:
+                with mutex:
+                    mpg.gosched()
+            elif x < 0.45:
+                mpg.sleep(1e-4 * x)
+            elif x < 0.47:
+                with mpg.blocking():
+                    pass
+            elif x < 0.49:
+                mpg.to_thread(mpg.stall, 1e-4)
+            elif x < 0.7:
+                mpg.go(int)
+            elif x < 0.85:
+                ch.send(1)
+            else:
+                ch.recv()
+
+    def pump() -> None:
+        while True:
+            mpg.select(mpg.send_case(ch, 1), mpg.recv_case(ch))
+            mpg.sleep(1e-4)
+
+    for _ in range(3):
+        mpg.go(pump)
+    for _ in range(10):
+        wg.go(worker)
+    wg.wait()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("limit", [1000, 2500])
+def test_a_bounded_recording_is_complete_in_itself(kind: str, limit: int) -> None:
+    trace = record(kind, mixed, Recorder(limit))
+    assert trace.metadata["dropped"] > 0
+    assert limit * 0.8 < len(trace) < limit * 2 + 1000  # a record may be two events
+    first = trace.names.index("Dropped")
+    assert (first, int(trace.a[first])) == (0, trace.metadata["dropped"])
+    spans = derive.spans_g(trace)
+    assert (spans["state"] == st.GRUNNING).any()
+    assert (
+        'GoName of=G1 name="mixed"' in trace.to_text()
+    )  # the names of G's that were created long ago are still there
+
+
+def test_what_is_dropped_is_counted_and_the_rest_is_the_same() -> None:
+    whole = record("go", mixed, Recorder())
+    part = record("go", mixed, Recorder(1000))
+    assert whole.metadata["dropped"] == 0
+    n = len(whole) - part.metadata["dropped"]
+    for column in ("ts", "kind", "p", "m", "g", "a"):
+        assert getattr(whole, column)[-n:].tolist() == getattr(part, column)[-n:].tolist()
+
+
+def test_a_snapshot_while_it_runs() -> None:
+    rec = Recorder()
+    taken: list[Trace] = []
+
+    def main() -> None:
+        wg = mpg.sync.WaitGroup()
+        wg.go(mixed)
+        for _ in range(5):
+            mpg.gosched()
+            taken.append(rec.snapshot())
+        wg.wait()
+
+    mpg.run(main, procs=4, trace=rec)
+    for trace in taken:
+        trace.validate()
+    assert len(taken[0]) <= len(taken[-1]) < len(rec.trace)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sites(kind: str) -> None:
+    def main() -> None:
+        ch = mpg.Chan[int]()
+        mpg.go(ch.send, 1)
+        ch.recv()
+
+    trace = record(kind, main, Recorder(sites=True), procs=1)
+    line = main.__code__.co_firstlineno
+    found = [  # main is G 1, its child G 2
+        (int(trace.a[i]), trace.string(int(trace.b[i])))
+        for i, name in enumerate(trace.names)
+        if name == "GoSite"
+    ]
+    assert (2, f"{__file__}:{line + 2}") in found  # created there
+    assert (1, f"{__file__}:{line + 3}") in found  # main blocks there
+
+
+def test_no_sites_unless_asked() -> None:
+    assert "GoSite" not in record("go", mixed, Recorder()).names
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_regions_tasks_and_log(kind: str) -> None:
+    def child() -> None:
+        mpg.trace.log("in the child")
+
+    def main() -> None:
+        with mpg.trace.task("order") as number:
+            with mpg.trace.region("pack"):
+                mpg.go(child).join()
+        mpg.trace.log("outside")
+        numbers.append(number)
+
+    numbers: list[int] = []
+    trace = record(kind, main, Recorder(), procs=1)
+    told = [
+        (name, trace.string(int(trace.a[i])), int(trace.b[i]))
+        for i, name in enumerate(trace.names)
+        if name in ("TaskBegin", "TaskEnd", "RegionBegin", "RegionEnd", "Log")
+    ]
+    assert numbers == [1]
+    assert told == [
+        ("TaskBegin", "order", 1),
+        ("RegionBegin", "pack", -1),
+        ("Log", "in the child", 1),
+        ("RegionEnd", "pack", -1),
+        ("TaskEnd", "order", 1),
+        ("Log", "outside", -1),
+    ]
+
+
+def test_regions_without_a_recorder_do_nothing() -> None:
+    with mpg.trace.task("a") as number, mpg.trace.region("b"):
+        mpg.trace.log("c")
+    assert number == -1
+    for call in (mpg.trace.log, mpg.trace.region, mpg.trace.task):
+        with pytest.raises(TypeError, match="str"), call(1):  # type: ignore[arg-type, union-attr]
+            pass
+
+
+def test_what_a_g_waits_for_has_a_number() -> None:
+    def main() -> None:
+        a, b = mpg.sync.Mutex(), mpg.sync.Mutex()
+        ch = mpg.Chan[int]()
+        for mutex in (a, b, a):
+            mutex.lock()
+            g = mpg.go(mutex.lock)
+            mpg.gosched()
+            mutex.unlock()
+            g.join()
+            mutex.unlock()
+        mpg.go(ch.send, 1)
+        ch.recv()
+
+    trace = record("go", main, Recorder(), procs=1)
+    waits = np.sort(derive.waits(trace), order="t0")
+    objects = [
+        int(row["object"])
+        for row in waits
+        if trace.string(int(row["reason"])) in (st.MUTEX_LOCK, st.CHAN_RECEIVE)
+    ]
+    assert len(objects) == 4
+    assert objects[0] == objects[2] != objects[1]
+    assert objects[3] not in objects[:3]
+    assert min(objects) > 0
+
+
+def test_a_run_that_fails_leaves_its_trace(tmp_path: Path) -> None:
+    def raising() -> None:
+        mpg.go(mpg.gosched)
+        raise ZeroDivisionError
+
+    def deadlock() -> None:
+        mpg.Chan[int]().recv()
+
+    for n, (main, error) in enumerate([(raising, ZeroDivisionError), (deadlock, mpg.DeadlockError)]):
+        path = tmp_path / f"{n}.npz"
+        with pytest.raises(error):
+            mpg.run(main, procs=2, trace=path)
+        trace = Trace.load(path)
+        trace.validate()
+        assert "GoCreate" in trace.names
+        with pytest.raises(error) as caught:
+            mpg.simulate(main, procs=2)
+        caught.value.trace.validate()  # type: ignore[attr-defined]
+
+
+def test_a_recorder_serves_one_run() -> None:
+    rec = Recorder()
+    with pytest.raises(RuntimeError, match="has not been used"):
+        rec.snapshot()
+    mpg.run(int, trace=rec)
+    with pytest.raises(RuntimeError, match="one run"):
+        mpg.run(int, trace=rec)
+
+
+@pytest.mark.parametrize("limit", [0, 999, True, "many", None])
+def test_a_bad_limit(limit: Any) -> None:
+    with pytest.raises(ValueError, match="limit"):
+        Recorder(limit)
+
+
+def test_a_new_m_names_the_one_that_started_it() -> None:
+    def main() -> None:
+        wg = mpg.sync.WaitGroup()
+        for _ in range(4):
+            wg.go(mpg.work, 0.01)
+        wg.wait()
+
+    trace = record("go", main, Recorder())
+    by = [int(a) for a, name in zip(trace.a, trace.names, strict=True) if name == "MStart"]
+    assert by[0] == -1
+    assert min(by[1:]) >= 0
