@@ -129,8 +129,8 @@ def steal(mp: Any, pp: P) -> G | None:
 
 def rob(mp: Any, pp: P, victim: P, *, runnext: bool) -> G | None:
     """Take what there is at one victim: one G to run, the others for the ring (Go: runqsteal)."""
-    before, one = len(victim.ring), mp.sched.caps.steal_one
-    stolen = grab(mp, victim, runnext=runnext, one=one)
+    one = mp.sched.caps.steal_one
+    stolen, before = grab(mp, victim, runnext=runnext, one=one)
     if not stolen:
         return None
     n = len(stolen)

@@ -252,14 +252,15 @@ def may_steal(sched: Sched, victim: P) -> bool:
     )
 
 
-def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> list[G]:
+def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:
     """Take the older half of a victim's fresh G's, or its runnext if it has no others (Go: runqgrab).
 
-    A running victim is given a moment to run its runnext itself.
+    A running victim is given a moment to run its runnext itself. Returns them, and of how many in the ring they
+    are the half; 0 if it is the runnext.
     """
     ring = victim.ring
-    n = len(ring)
-    n = min(1, n) if one else n - n // 2
+    before = len(ring)
+    n = min(1, before) if one else before - before // 2
     out: list[G] = []
     try:
         for _ in range(n):
@@ -267,6 +268,7 @@ def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> list[G]:
     except IndexError:
         pass
     if not out and runnext and victim.runnext:
+        before = 0
         vm = victim.m
         if vm is not None and not vm.insyscall:
             mp.sched.port.usleep(mp, RUNNEXT_BACKOFF_NS)
@@ -274,7 +276,7 @@ def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> list[G]:
             out.append(victim.runnext.pop())
         except IndexError:
             pass
-    return out
+    return out, before
 
 
 def take_stolen(pp: P, stolen: list[G]) -> G:

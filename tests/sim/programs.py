@@ -1,8 +1,9 @@
-"""Workloads that other processes import."""
+"""Programs that several tests run, and workloads that other processes import."""
 
 from __future__ import annotations
 
 import os
+import random
 import sys
 
 import mpg
@@ -37,3 +38,43 @@ def deadlocks() -> None:
 def dies() -> None:
     """Takes its whole process down. Never in this one."""
     os._exit(9)
+
+
+def mixed() -> None:
+    """A bit of everything that a G can do."""
+    rng = random.Random(1)
+    ch = mpg.Chan[int](3)
+    mutex, wg = mpg.sync.Mutex(), mpg.sync.WaitGroup()
+
+    def worker() -> None:
+        for _ in range(200):
+            x = rng.random()
+            if x < 0.3:
+                mpg.gosched()
+            elif x < 0.4:
+                with mutex:
+                    mpg.gosched()
+            elif x < 0.45:
+                mpg.sleep(1e-4 * x)
+            elif x < 0.47:
+                with mpg.blocking():
+                    pass
+            elif x < 0.49:
+                mpg.to_thread(mpg.stall, 1e-4)
+            elif x < 0.7:
+                mpg.go(int)
+            elif x < 0.85:
+                ch.send(1)
+            else:
+                ch.recv()
+
+    def pump() -> None:
+        while True:
+            mpg.select(mpg.send_case(ch, 1), mpg.recv_case(ch))
+            mpg.sleep(1e-4)
+
+    for _ in range(3):
+        mpg.go(pump)
+    for _ in range(10):
+        wg.go(worker)
+    wg.wait()

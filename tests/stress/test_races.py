@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sim.programs import mixed
 
 import mpg
 from mpg import recv_case, select, send_case
@@ -462,3 +463,12 @@ def test_sockets_are_closed_under_their_users() -> None:
 
     for _ in rounds():
         run(main)
+
+
+@pytest.mark.parametrize("limit", [2_000_000, 2_000])
+def test_what_is_recorded_is_in_causal_order(limit: int) -> None:
+    """Whole, and of a recorder that drops its oldest events meanwhile."""
+    for _ in rounds():
+        recorder = mpg.trace.Recorder(limit)
+        run(mixed, trace=recorder)
+        recorder.trace.validate()

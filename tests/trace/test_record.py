@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sim.programs import mixed
 
 import mpg
 from mpg import status as st
@@ -23,46 +23,6 @@ def record(kind: str, main: Any, rec: Recorder, procs: int = 3) -> Trace:
         mpg.simulate(main, procs=procs, seed=5, like=kind, trace=rec)
     rec.trace.validate()
     return rec.trace
-
-
-def mixed() -> None:
-    """A bit of everything that a G can do."""
-    rng = random.Random(1)
-    ch = mpg.Chan[int](3)
-    mutex, wg = mpg.sync.Mutex(), mpg.sync.WaitGroup()
-
-    def worker() -> None:
-        for _ in range(200):
-            x = rng.random()
-            if x < 0.3:
-                mpg.gosched()
-            elif x < 0.4:
-                with mutex:
-                    mpg.gosched()
-            elif x < 0.45:
-                mpg.sleep(1e-4 * x)
-            elif x < 0.47:
-                with mpg.blocking():
-                    pass
-            elif x < 0.49:
-                mpg.to_thread(mpg.stall, 1e-4)
-            elif x < 0.7:
-                mpg.go(int)
-            elif x < 0.85:
-                ch.send(1)
-            else:
-                ch.recv()
-
-    def pump() -> None:
-        while True:
-            mpg.select(mpg.send_case(ch, 1), mpg.recv_case(ch))
-            mpg.sleep(1e-4)
-
-    for _ in range(3):
-        mpg.go(pump)
-    for _ in range(10):
-        wg.go(worker)
-    wg.wait()
 
 
 @pytest.mark.parametrize("kind", KINDS)

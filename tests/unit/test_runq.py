@@ -144,16 +144,17 @@ def test_a_thief_takes_the_older_half_of_the_fresh(n, one, stolen):
     for _ in range(n):
         runq.put(b.mp, b.pp, b.fresh())
     runq.put(b.mp, b.pp, b.started())
-    taken = runq.grab(b.ms[1], b.pp, runnext=False, one=one)
-    assert [gp.id for gp in taken] == list(range(1, stolen + 1))
+    taken, before = runq.grab(b.ms[1], b.pp, runnext=False, one=one)
+    assert ([gp.id for gp in taken], before) == (list(range(1, stolen + 1)), n)
     assert len(b.mp.lq) == 1
 
 
 def test_runnext_is_stolen_only_when_it_is_asked_for_and_alone():
     b = Bench(procs=2)
     runq.put_next(b.mp, b.pp, b.fresh())
-    assert runq.grab(b.ms[1], b.pp, runnext=False, one=False) == []
-    assert [gp.id for gp in runq.grab(b.ms[1], b.pp, runnext=True, one=False)] == [1]
+    assert runq.grab(b.ms[1], b.pp, runnext=False, one=False) == ([], 0)
+    taken, before = runq.grab(b.ms[1], b.pp, runnext=True, one=False)
+    assert ([gp.id for gp in taken], before) == ([1], 0)
     assert b.drain() == []
 
 
