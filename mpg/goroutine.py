@@ -10,8 +10,9 @@ from typing import Any, ParamSpec
 from .current import tls
 from .errors import Goexit
 from .sched.mlife import procresize
-from .sched.proc import checkpoint, new_goid, new_goids
-from .sched.structs import G
+from .sched.proc import checkpoint, new_goid, new_goids, raise_abort
+from .sched.structs import G, new_g
+from .status import GIDLE
 
 __all__ = [
     "current_g",
@@ -50,7 +51,19 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
     if goid == mp.goid_end:
         goid = new_goids(mp)
     mp.goid = goid + 1
-    gp = G(goid, fn, args, kwargs, copy_context(), frame.f_code, frame.f_lasti)
+    gp = G()  # `new_g`, written out
+    gp.id = goid
+    gp.fn = fn
+    gp.args = args
+    gp.kwargs = kwargs
+    gp.context = copy_context()
+    gp.site = frame.f_code
+    gp.site_lasti = frame.f_lasti
+    gp.atomicstatus = GIDLE
+    gp.unwinds = 0
+    gp.waitreason = ""
+    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
+    gp.sg = gp.wake_exc = gp.pending = gp.exc = gp.joiners = None
     mp.newproc(gp)
     return gp
 
@@ -64,7 +77,7 @@ def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
         checkpoint(mp)
         mp = tls.m
     frame = sys._getframe(depth)
-    gp = G(new_goid(mp), fn, args, None, copy_context(), frame.f_code, frame.f_lasti)
+    gp = new_g(new_goid(mp), fn, args, None, copy_context(), frame.f_code, frame.f_lasti)
     mp.newproc(gp)
     return gp
 
@@ -78,7 +91,9 @@ def gosched() -> None:
     gp = mp.curg
     if gp is None:
         raise RuntimeError("mpg.gosched needs a run: call it inside mpg.run(main)")
-    mp.gosched(gp)
+    mp.gosched_m(gp).switch()
+    if gp.wake_exc is not None:
+        raise_abort(gp)
 
 
 def goexit() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .sched.netpoll import PollDesc
     from .sched.structs import M, Sched
 
-__all__ = ["Capabilities", "Lock", "Port", "Rng", "Stack"]
+__all__ = ["Capabilities", "Lock", "Port", "Rng", "Stack", "TokenLock"]
 
 
 class Lock(Protocol):
@@ -28,6 +28,16 @@ class Lock(Protocol):
     def release(self) -> None: ...
     def __enter__(self) -> bool: ...
     def __exit__(self, kind: Any, exc: Any, tb: Any, /) -> None: ...
+
+
+class TokenLock(Lock, Protocol):
+    """A lock of a primitive. `pop()` takes it too, or raises IndexError if it is taken; `append(None)` gives it back.
+
+    That is how a one-slot list works, which on the host it is (`current.TokenLock`).
+    """
+
+    def pop(self) -> None: ...
+    def append(self, token: None, /) -> None: ...
 
 
 class Stack(Protocol):
@@ -123,6 +133,9 @@ class Port(Protocol):
 
     def new_lock(self) -> Lock:
         """An unlocked lock."""
+
+    def new_token_lock(self) -> TokenLock:
+        """The same for a channel or another primitive."""
 
     def new_ring(self) -> Any:
         """An empty double-ended queue whose operations are atomic between M's."""

@@ -18,7 +18,7 @@ from .chan import Chan, Selected
 from .current import tls, world_error
 from .errors import ChanPanic
 from .locks import acquire_slow
-from .sched.proc import checkpoint, ready
+from .sched.proc import checkpoint, raise_abort, ready
 from .sched.waitq import Sudog
 from .seconds import to_ns
 from .status import CHAN_RECEIVE, CHAN_SEND, SELECT, SELECT_NO_CASES
@@ -79,12 +79,14 @@ class AllLocks:
 
     def acquire(self) -> None:
         for lock in self.locks:
-            if not lock.acquire(False):
+            try:
+                lock.pop()
+            except IndexError:
                 acquire_slow(lock)
 
     def release(self) -> None:
         for lock in reversed(self.locks):
-            lock.release()
+            lock.append(None)
 
 
 def select(*cases: Case, default: bool = False, timeout: float | None = None) -> Selected:
@@ -220,7 +222,12 @@ def park(mp: Any, live: list[tuple[int, Case]], locks: AllLocks, ns: int) -> Sel
         wait.sudogs.append(sg)
         (case.chan.sendq if case.is_send else case.chan.recvq).enqueue(sg)
     try:
-        mp.gopark_timed(gp, locks, reason_of(live), ns)
+        if ns >= 0:
+            mp.gopark_timed(gp, locks, reason_of(live), ns)
+        else:
+            mp.park_m(gp, locks, reason_of(live)).switch()
+            if gp.wake_exc is not None:
+                raise_abort(gp)
     finally:
         locks.acquire()
         winner = None

@@ -17,7 +17,7 @@ from typing import Any
 from .chan import Chan
 from .current import tls
 from .sched.proc import checkpoint, new_goid, ready
-from .sched.structs import G
+from .sched.structs import new_g
 from .sched.timers import RTimer, add_timer, stop_timer
 from .seconds import to_ns
 from .status import SLEEP
@@ -188,7 +188,7 @@ class FuncTimer:
 
 def start_func(mp: Any, timer: FuncTimer, when: int) -> None:
     site = getattr(timer._fn, "__code__", None)
-    mp.newproc(G(new_goid(mp), timer._fn, timer._args, None, timer._context.copy(), site, 0))
+    mp.newproc(new_g(new_goid(mp), timer._fn, timer._args, None, timer._context.copy(), site, 0))
 
 
 def current_m(what: str) -> Any:

@@ -144,11 +144,11 @@ class Leaves:
 
     __slots__ = ()
 
-    def switch_out(self: Any, gp: G, commit: Any) -> None:
+    def leave_for_g0(self: Any, gp: G, commit: Any) -> Any:
         port = here.port
         if port is not None and port.open:
             port.point(("stack", gp.id), True)
-        super().switch_out(gp, commit)  # type: ignore[misc]
+        return super().leave_for_g0(gp, commit)  # type: ignore[misc]
 
     def execute(self: Any, gp: G) -> None:
         port = here.port
@@ -185,6 +185,12 @@ class XLock:
         self.held = False
         if here.port is not None:
             here.port.gave_back(self)
+
+    def pop(self) -> None:
+        self.acquire()
+
+    def append(self, token: None) -> None:
+        self.release()
 
     def __enter__(self) -> bool:
         return self.acquire()

@@ -28,7 +28,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import tls
 from ..errors import SimulationError
-from ..port import Capabilities, Lock, Rng, Stack
+from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.netpoll import PollDesc, deliver
 from ..sched.proc import checkpoint
 from .cells import XLock, XMovableM, XPinnedM, XRing, XSlot, here
@@ -343,6 +343,9 @@ class ExplorerPort:
         return (what, "setup", next(self.prepared)) if task is None else (what, task.index, next(task.made))
 
     def new_lock(self) -> Lock:
+        return XLock(self.name("lock"))
+
+    def new_token_lock(self) -> TokenLock:
         return XLock(self.name("lock"))
 
     def new_ring(self) -> Any:

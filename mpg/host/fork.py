@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from ..current import PLAIN, runs, tls
+from ..sched.policy import MAIN
 
 if TYPE_CHECKING:
     from ..sched.structs import G
@@ -38,6 +39,7 @@ def after_in_child() -> None:
     runs.clear()
     if mp is not PLAIN and mp.curg is not None:
         mp.sched.main = mp.curg  # its end is now the end of everything
+        mp.curg.id = MAIN
         mp.sched.ended = exit_child
 
 

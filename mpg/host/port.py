@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from ..current import HOST_WORLD, tls
+from ..current import HOST_WORLD, TokenLock, tls
 from ..port import HOST, HOST_GIL, Capabilities, Rng, Stack
 from ..sched.mlife import post
 from ..sched.proc import checkpoint
@@ -53,6 +53,7 @@ class HostPort:
         self.caps = caps or (HOST_GIL if gil_enabled() else HOST)
         self.now = time.monotonic_ns
         self.new_lock: Any = allocate_lock
+        self.new_token_lock: Any = TokenLock
         self.new_ring: Any = deque
         self.new_slot: Any = list
         self.new_poller: Any = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}[

@@ -14,7 +14,7 @@ from typing import Any, overload
 from ..current import tls
 from ..errors import ClosedError
 from ..sched.netpoll import PollDesc
-from ..sched.proc import checkpoint
+from ..sched.proc import checkpoint, raise_abort
 from ..status import IO_WAIT
 from .fd import NetFD
 
@@ -95,7 +95,9 @@ class Conn(NetFD):
                 if self._rdeadline:
                     mp.gopark_timed(gp, pd.r, IO_WAIT, max(0, self._rdeadline - mp.now()))
                 else:
-                    mp.gopark(gp, pd.r, IO_WAIT)
+                    mp.park_m(gp, pd.r, IO_WAIT).switch()
+                    if gp.wake_exc is not None:
+                        raise_abort(gp)
             finally:
                 self._reader = None
                 mp.iowait -= 1

@@ -25,7 +25,7 @@ from ..current import new_lock, tls, user_calls
 from ..errors import ClosedError
 from ..sched.place import newproc_on, place_fresh
 from ..sched.proc import new_goid
-from ..sched.structs import G, func_name
+from ..sched.structs import G, func_name, new_g
 from ..selectgo import recv_case, select, send_case
 from .addr import Address
 from .conn import Conn, text_of
@@ -159,7 +159,7 @@ class Server:
         """A G that accepts on another M, while the M of the accept loop may be stuck. Called by sysmon."""
         if self._draining:
             return None
-        return G(0, self._help, (), None, self._context.copy(), None, 0)
+        return new_g(0, self._help, (), None, self._context.copy(), None, 0)
 
     def _help(self) -> None:
         gp = tls.m.curg
@@ -169,7 +169,7 @@ class Server:
     def _start(self, conn: Conn) -> None:
         """Start the handler's G."""
         mp = tls.m
-        gp = G(new_goid(mp), self._run, (conn,), None, self._context.copy(), None, 0)
+        gp = new_g(new_goid(mp), self._run, (conn,), None, self._context.copy(), None, 0)
         gp.name = func_name(self.handler)
         spread = mp.sched.caps.parallel and mp.sched.gomaxprocs > 1
         with self._lock:

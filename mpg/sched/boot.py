@@ -20,7 +20,7 @@ from .idle import set_allp_locked
 from .mlife import acquirep, new_m_locked, put_p
 from .proc import new_goid, schedule
 from .stacks import MovableM, PinnedM
-from .structs import G, Sched, func_name
+from .structs import Sched, func_name, new_g
 from .sysmon import sysmon
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def boot(
         m0.rec.bare(ProcsChange, procs)
         m0.rec.bare(MStart)
     acquirep(m0, sched.allp[0])
-    gp = sched.main = G(new_goid(m0), main, args, None, context, None, 0)
+    gp = sched.main = new_g(new_goid(m0), main, args, None, context, None, 0)
     gp.name = func_name(main)
     gp.atomicstatus = GRUNNABLE
     m0.created = 1

@@ -18,6 +18,7 @@ SYSMON_MAX_NS = 10_000_000
 SYSMON_IDLE_LOOPS = 50
 DEEP_SLEEP_NS = 60_000_000_000
 MAX_SPARES = 10_000  #: sched.maxmcount
+MAIN = 1  #: main's goid
 GOID_BATCH = 16  #: newproc1 takes ids in blocks
 UNWIND_LIMIT = 100  #: a G that parks more often than this while it is unwound is abandoned (ours)
 FREE_CARRIERS = 256  #: idle carriers an M keeps; each costs about 6 kB (ours)

@@ -12,7 +12,7 @@ published later rings again. While the run is stopping it stays up.
 from __future__ import annotations
 
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..current import inside_operation, note_foreign
 from ..errors import Unwind
@@ -23,6 +23,7 @@ from .mlife import become_spinning_locked, handoffp, put_p, releasep, resetspinn
 from .park import give_up_p, without_p
 from .policy import GOID_BATCH, STEAL_ROUNDS, may_spin, steal_order
 from .runq import (
+    displace,
     grab,
     may_steal,
     pick,
@@ -32,13 +33,24 @@ from .runq import (
     put_next,
     take_stolen,
 )
-from .structs import G
+from .structs import new_g
 from .timers import check_timers
 
 if TYPE_CHECKING:
-    from .structs import M, P
+    from .structs import G, M, P
 
-__all__ = ["attend", "checkpoint", "execute", "find_runnable", "newproc", "ready", "schedule", "steal"]
+__all__ = [
+    "abort",
+    "attend",
+    "checkpoint",
+    "execute",
+    "find_runnable",
+    "newproc",
+    "raise_abort",
+    "ready",
+    "schedule",
+    "steal",
+]
 
 
 def schedule(mp: M) -> None:
@@ -173,6 +185,8 @@ def attend(mp: M) -> bool:
         else:
             inbox = None
     if inbox is not None:
+        if mp.rec is not None:
+            mp.rec.moved()
         for item in inbox:
             if callable(item):
                 item(mp)
@@ -187,7 +201,7 @@ def attend(mp: M) -> bool:
     if mp.sigterm:
         mp.sigterm = False
         for drain in sched.on_term:
-            mp.newproc(G(new_goid(mp), drain, (), None, copy_context(), None, 0))
+            mp.newproc(new_g(new_goid(mp), drain, (), None, copy_context(), None, 0))
     if mp.pendings:
         mp.pendings = [gp for gp in mp.pendings if gp.pending is not None and gp.atomicstatus != GDEAD]
         if mp.pendings:
@@ -324,6 +338,13 @@ def abort(mp: Any, gp: Any, exc: BaseException | None) -> bool:
     return True
 
 
+def raise_abort(gp: G) -> NoReturn:
+    """Raise what `abort` ended the wait of `gp` with."""
+    exc, gp.wake_exc = gp.wake_exc, None
+    assert exc is not None
+    raise exc
+
+
 def newproc(mp: Any, gp: G) -> None:
     """Queue a fresh G to run next (Go: newproc)."""
     gp.atomicstatus = GRUNNABLE
@@ -335,10 +356,13 @@ def newproc(mp: Any, gp: G) -> None:
     if pp is None:  # from `attend`
         ready_without_p(mp, gp)
         return
-    if mp.next is None and not pp.runnext:
-        pp.runnext.append(gp)
-    else:
+    runnext = pp.runnext
+    if mp.next is not None:
         put_next(mp, pp, gp)
+    else:
+        if runnext:
+            displace(mp, pp)
+        runnext.append(gp)
     if rec is not None:
         rec.queued(mp)
     if pp.wake_hint:

@@ -57,22 +57,26 @@ def put_next(mp: M, pp: P, gp: G) -> None:
         mp.next = None
         put(mp, pp, old)
     elif pp.runnext:
-        try:
-            old = pp.runnext.pop()
-        except IndexError:  # a thief was quicker
-            pass
-        else:
-            ring = pp.ring
-            if len(ring) + len(mp.lq) >= RING:
-                overflow(mp, pp, old)
-            else:
-                old.ticket = ticket = pp.ticket
-                pp.ticket = ticket + 1
-                ring.append(old)
+        displace(mp, pp)
     if gp.home is None:
         pp.runnext.append(gp)
     else:
         mp.next = gp
+
+
+def displace(mp: M, pp: P) -> None:
+    """A fresh G that is next to run goes to the local tail."""
+    try:
+        old = pp.runnext.pop()
+    except IndexError:  # a thief was quicker
+        return
+    ring = pp.ring
+    if len(ring) + len(mp.lq) >= RING:
+        overflow(mp, pp, old)
+    else:
+        old.ticket = ticket = pp.ticket
+        pp.ticket = ticket + 1
+        ring.append(old)
 
 
 def pick(mp: M, pp: P) -> G | None:
@@ -166,10 +170,11 @@ def get_global_batch(mp: M, pp: P) -> G | None:
     if not n:  # another M was quicker, and has just said so
         return None
     first = gq.popleft()
-    more = n // pp.procs if n < GLOBAL_BATCH else global_batch(n, pp.procs) - 1
+    if n <= GLOBAL_BATCH and pp.procs == 1:  # all of them; their tickets are lower than any that come later
+        mp.gq, mp.lq = mp.lq, gq
+        return first
+    more = global_batch(n, pp.procs) - 1
     if more:
-        if more == n:
-            more -= 1
         lq, ticket = mp.lq, pp.ticket
         for _ in range(more):
             gp = gq.popleft()

@@ -8,11 +8,17 @@ always started from g0, because a greenlet inherits the recursion depth of whoev
 * `MovableM`: stacks move between M's. The moment a lock is released, another M may resume the G, so
   everything that makes the G visible (`release`, the global queue) happens on g0, after the switch: Go's mcall.
 
-Those are the only differences, in `gopark`, `gosched`, and what `goexit0` does next.
+Those are the only differences, in `park_m`, `gosched_m`, `goyield_m`, and what `goexit0` does next.
 
-The frames between user code and the `switch()` are kept to two: on 3.12 and 3.13 each one that is left by a
-switch and returned through afterwards costs 55 ns, against 20 ns for an ordinary call. So `leave` decides, and its
-caller switches.
+A frame that is left by a switch and returned through afterwards costs twice an ordinary call (100 ns, a fifth of
+the switch itself). So what happens before the switch is a method that returns the stack to switch to, named as what Go
+does on g0 (`park_m`), and the operation itself switches:
+
+    mp.park_m(gp, lock, reason).switch()
+    if gp.wake_exc is not None:
+        raise_abort(gp)
+
+`gopark`, `gosched` and `goyield` are just that, for callers in less of a hurry.
 
 Rejected: running `find_runnable` on the stack of the parked G. It saves one switch before a sleep, but runs
 the scheduler at whatever recursion depth the user had reached.
@@ -28,8 +34,8 @@ from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
 from .finish import g_ended
 from .join import wake_joiners
 from .mlife import post, wakep
-from .policy import FREE_CARRIERS
-from .proc import arrive, execute, newproc, ready, ready_without_p, rob, steal
+from .policy import FREE_CARRIERS, MAIN
+from .proc import arrive, execute, newproc, raise_abort, ready, ready_without_p, rob, steal
 from .runq import get_local, pick, put, put_global_locked, put_global_started
 from .structs import M
 from .timers import RTimer, add_timer, stop_timer
@@ -110,7 +116,7 @@ class BaseM(M):
             self.locks = 0
         if gp.joiners is not None:
             wake_joiners(self, gp)
-        if gp.exc is not None or gp is self.sched.main:
+        if gp.exc is not None or gp.id == MAIN:
             g_ended(self.sched, gp)
 
     def start_fresh(self, gp: G) -> None:
@@ -121,6 +127,27 @@ class BaseM(M):
         else:
             stack = gp.stack = self.sched.port.new_stack(self, carrier)
             stack.switch(stack, self)
+
+    def gopark(self, gp: G, lock: Any, reason: str) -> None:
+        """Park the current G until somebody claims `gp.waiting` and calls `ready` (Go: gopark).
+
+        `lock.release()` makes the wait visible. Raises what `abort` ended the wait with.
+        """
+        self.park_m(gp, lock, reason).switch()
+        if gp.wake_exc is not None:
+            raise_abort(gp)
+
+    def gosched(self, gp: G) -> None:
+        """Yield: `gp` to the global tail, then whoever is next (Go: Gosched)."""
+        self.gosched_m(gp).switch()
+        if gp.wake_exc is not None:
+            raise_abort(gp)
+
+    def goyield(self, gp: G) -> None:
+        """Yield to the local tail (Go: goyield)."""
+        self.goyield_m(gp).switch()
+        if gp.wake_exc is not None:
+            raise_abort(gp)
 
     def gopark_timed(self, gp: G, lock: Any, reason: str, ns: int) -> bool:
         """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
@@ -137,10 +164,13 @@ class BaseM(M):
                 out.settle()
         return out.claimed
 
-    def gopark(self, gp: G, lock: Any, reason: str) -> None:
+    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
         raise NotImplementedError
 
-    def gosched(self, gp: G) -> None:
+    def gosched_m(self, gp: G) -> Stack:
+        raise NotImplementedError
+
+    def goyield_m(self, gp: G) -> Stack:
         raise NotImplementedError
 
 
@@ -197,21 +227,17 @@ class PinnedM(BaseM):
 
     __slots__ = ()
 
-    def gopark(self, gp: G, lock: Any, reason: str) -> None:
-        """Park the current G until somebody claims `gp.waiting` and calls `ready` (Go: gopark).
+    fifo = True  #: local queues are that; a simulation's policy may say otherwise
 
-        `lock.release()` makes the wait visible. Raises what `abort` ended the wait with.
-        """
+    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
+        """Running to waiting; whom to switch to (Go: park_m)."""
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
         lock.release()
-        self.leave(gp).switch()
-        if gp.wake_exc is not None:
-            exc, gp.wake_exc = gp.wake_exc, None
-            raise exc
+        return self.leave(gp)
 
-    def gosched(self, gp: G) -> None:
-        """Yield: `gp` to the global tail, then whoever is next (Go: goschedImpl)."""
+    def gosched_m(self, gp: G) -> Stack:
+        """Running to runnable, at the global tail; whom to switch to (Go: gosched_m)."""
         gp.atomicstatus = GRUNNABLE
         pp = self.p
         if pp is None:
@@ -220,20 +246,14 @@ class PinnedM(BaseM):
             gp.ticket = ticket = pp.ticket
             pp.ticket = ticket + 1
             self.gq.append(gp)
-        self.leave(gp).switch()
-        if gp.wake_exc is not None:
-            exc, gp.wake_exc = gp.wake_exc, None
-            raise exc
+        return self.leave(gp)
 
-    def goyield(self, gp: G) -> None:
-        """Yield to the local tail (Go: goyield)."""
+    def goyield_m(self, gp: G) -> Stack:
+        """Running to runnable, at the local tail; whom to switch to (Go: goyield_m)."""
         gp.atomicstatus = GRUNNABLE
         assert self.p is not None
         put(self, self.p, gp)
-        self.leave(gp).switch()
-        if gp.wake_exc is not None:
-            exc, gp.wake_exc = gp.wake_exc, None
-            raise exc
+        return self.leave(gp)
 
     def leave(self, gp: G) -> Stack:
         """The stack to switch to, now that `gp` is parked or queued: that of the next G, or g0."""
@@ -243,7 +263,18 @@ class PinnedM(BaseM):
             self.gs[gp] = None
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
             gp.since = pp.seen_when
-            nxt = pick(self, pp)
+            tick = pp.schedtick
+            nxt = self.next
+            if not tick % pp.fair_tick:
+                nxt = pick(self, pp)
+            elif nxt is not None:  # the two most frequent cases of `pick`, written out
+                self.next = None
+                pp.nexttick += 1
+            elif self.lq and self.fifo and not pp.ring and not pp.runnext:
+                nxt = self.lq.popleft()
+                pp.schedtick = tick + 1
+            else:
+                nxt = pick(self, pp)
             if nxt is not None:
                 stack = nxt.stack
                 if stack is None:
@@ -274,7 +305,15 @@ class PinnedM(BaseM):
         self.end(gp)
         pp = self.p
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
-            nxt = pick(self, pp)
+            tick = pp.schedtick
+            if self.lq or self.next is not None or not self.fifo or pp.runnext or not tick % pp.fair_tick:
+                nxt = pick(self, pp)
+            else:
+                try:
+                    nxt = pp.ring.popleft()  # the most frequent case of `pick`, written out
+                    pp.schedtick = tick + 1
+                except IndexError:
+                    nxt = pick(self, pp)
             if nxt is not None:
                 stack = nxt.stack
                 if stack is None:
@@ -313,33 +352,24 @@ class MovableM(BaseM):
 
     __slots__ = ()
 
-    def gopark(self, gp: G, lock: Any, reason: str) -> None:
-        """As PinnedM.gopark, but `lock.release()` happens on g0 (Go: gopark, park_m)."""
+    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
+        """As PinnedM.park_m, but `lock.release()` happens on g0."""
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
-        self.switch_out(gp, lock)
-        if gp.wake_exc is not None:
-            exc, gp.wake_exc = gp.wake_exc, None
-            raise exc
+        return self.leave_for_g0(gp, lock)
 
-    def gosched(self, gp: G) -> None:
-        """As PinnedM.gosched, queued from g0 (Go: gosched_m)."""
+    def gosched_m(self, gp: G) -> Stack:
+        """As PinnedM.gosched_m, queued from g0."""
         gp.atomicstatus = GRUNNABLE
-        self.switch_out(gp, GoschedCommit(self, gp))
-        if gp.wake_exc is not None:
-            exc, gp.wake_exc = gp.wake_exc, None
-            raise exc
+        return self.leave_for_g0(gp, GoschedCommit(self, gp))
 
-    def goyield(self, gp: G) -> None:
-        """As PinnedM.goyield, queued from g0 (Go: goyield_m)."""
+    def goyield_m(self, gp: G) -> Stack:
+        """As PinnedM.goyield_m, queued from g0."""
         gp.atomicstatus = GRUNNABLE
-        self.switch_out(gp, GoyieldCommit(self, gp))
-        if gp.wake_exc is not None:
-            exc, gp.wake_exc = gp.wake_exc, None
-            raise exc
+        return self.leave_for_g0(gp, GoyieldCommit(self, gp))
 
-    def switch_out(self, gp: G, commit: Any) -> None:
-        """Switch to g0, which commits; returns on whichever M runs `gp` next."""
+    def leave_for_g0(self, gp: G, commit: Any) -> Stack:
+        """g0, which commits; `gp` goes on on whichever M runs it next."""
         if gp.listed is None:
             gp.listed = self.sched.gs
             self.sched.gs[gp] = None
@@ -348,7 +378,7 @@ class MovableM(BaseM):
             self.rec.left(self, gp)
         self.commit = commit
         self.curg = None
-        self.g0.switch()
+        return self.g0  # type: ignore[no-any-return]
 
     def goexit0(self, me: Any, gp: G) -> G | None:
         """End the G and return to g0; the carrier waits for the next fresh G."""

@@ -18,7 +18,7 @@ from ..sched.mlife import startm, wakep
 from ..sched.policy import RING
 from ..sched.proc import new_goid
 from ..sched.runq import put_global_locked
-from ..sched.structs import G
+from ..sched.structs import G, new_g
 from ..seconds import to_ns
 from ..status import GRUNNABLE
 from .port import SimPort
@@ -86,10 +86,10 @@ class Source:
         if sched.stopping:
             return
         assert sched.m0 is not None
-        gp = G(new_goid(sched.m0), self.fn, (port.time / 1e9,), None, self.context.copy(), None, 0)
+        gp = new_g(new_goid(sched.m0), self.fn, (port.time / 1e9,), None, self.context.copy(), None, 0)
         sched.m0.created += 1
         if sched.m0.rec is not None:
-            sched.m0.rec.arrives(gp)
+            sched.m0.rec.arrives(gp, sched.allp[self.p].m)
         inject(sched, sched.allp[self.p], gp)
         self.next()
 

@@ -32,7 +32,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import tls
 from ..errors import MpgError, SimulationError
-from ..port import Capabilities, Lock, Rng, Stack
+from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.finish import live_gs
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm
@@ -73,6 +73,12 @@ class SimLock:
         return True
 
     def release(self) -> None:
+        self.held = False
+
+    def pop(self) -> None:
+        self.acquire()
+
+    def append(self, token: None) -> None:
         self.held = False
 
     def __enter__(self) -> bool:
@@ -293,6 +299,9 @@ class SimPort:
     # M's.
 
     def new_lock(self) -> Lock:
+        return SimLock(self.world)
+
+    def new_token_lock(self) -> TokenLock:
         return SimLock(self.world)
 
     def new_ring(self) -> Any:

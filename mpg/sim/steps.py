@@ -113,6 +113,7 @@ class Lifo:
     """Policy.local == "lifo": a P runs the youngest of its own."""
 
     __slots__ = ()
+    fifo = False
 
     def get_local(self: Any, pp: P) -> G | None:
         ring, lq = pp.ring, self.lq

@@ -33,7 +33,7 @@ class Mutex:
         mp = s.begin()
         if not self._locked and not self._starving:
             self._locked = True
-            s.lock.release()
+            s.lock.append(None)
             return
         self._waiters += 1
         since = mp.now()
@@ -44,7 +44,7 @@ class Mutex:
             except BaseException:
                 s.take()
                 self._waiters -= 1
-                s.lock.release()
+                s.lock.append(None)
                 raise
             again = True
             starving = starving or tls.m.now() - since > STARVATION_NS
@@ -62,7 +62,7 @@ class Mutex:
             self._waiters += 1
             if starving:
                 self._starving = True
-        s.lock.release()
+        s.lock.append(None)
 
     def try_lock(self) -> bool:
         """Lock if that needs no waiting."""
@@ -71,7 +71,7 @@ class Mutex:
         free = not self._locked and not self._starving
         if free:
             self._locked = True
-        s.lock.release()
+        s.lock.append(None)
         return free
 
     def unlock(self) -> None:
@@ -83,7 +83,7 @@ class Mutex:
         s = self._sema
         s.begin()
         if not self._locked:
-            s.lock.release()
+            s.lock.append(None)
             raise SyncPanic("sync: unlock of unlocked mutex")
         self._locked = False
         if self._starving:
@@ -93,7 +93,7 @@ class Mutex:
             self._woken = True
             s.release_locked()
         else:
-            s.lock.release()
+            s.lock.append(None)
 
     def __enter__(self) -> None:
         self.lock()

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..current import new_lock, tls, world_error
 from ..locks import acquire_slow
-from ..sched.proc import checkpoint, ready
+from ..sched.proc import checkpoint, raise_abort, ready
 from ..sched.waitq import Sudog, WaitQ, object_seq
 
 __all__ = ["Sema"]
@@ -47,13 +47,17 @@ class Sema:
             mp = tls.m
         if self.world != mp.world:
             raise world_error(self)
-        if not self.lock.acquire(False):
+        try:
+            self.lock.pop()
+        except IndexError:
             acquire_slow(self.lock)
         return mp
 
     def take(self) -> None:
         """Lock the state again."""
-        if not self.lock.acquire(False):
+        try:
+            self.lock.pop()
+        except IndexError:
             acquire_slow(self.lock)
 
     def wait_locked(self, q: WaitQ, reason: str, *, front: bool = False, ticket: int = 0) -> Sudog:
@@ -71,7 +75,9 @@ class Sema:
         else:
             q.enqueue(sg)
         gp.waiting = sg
-        mp.gopark(gp, self.lock, reason)
+        mp.park_m(gp, self.lock, reason).switch()
+        if gp.wake_exc is not None:
+            raise_abort(gp)
         return sg
 
     def acquire_locked(self, reason: str, *, front: bool = False) -> None:
@@ -81,7 +87,7 @@ class Sema:
                 return  # handed over
             self.take()
         self.count -= 1
-        self.lock.release()
+        self.lock.append(None)
 
     def release_locked(self, *, handoff: bool = False) -> None:
         """Give one back and wake a waiter; with the lock held, returns with it released."""
@@ -90,7 +96,7 @@ class Sema:
             self.count += 1
         else:
             sg.success = True
-        self.lock.release()
+        self.lock.append(None)
         if sg is None:
             return
         mp = tls.m

@@ -4,8 +4,8 @@ Each M's records are in order, and by the rule of `pen.py` the clock orders the 
 park can be seen, and ended, by another M before the switch away from it is recorded. But a G leaves and is
 woken in turns. So the k-th wake-up of a G belongs after its k-th leaving, and is moved there, and with it what its
 M wrote next; which may in turn have to be moved before others: what a G needs to start, and a P to be taken, comes
-first (`G_TURNS`, `P_TURNS`). Each row has a key, at first its time; keys are moved up until no cause is behind its effect.
-All this is done on whole columns.
+first (`G_TURNS`, `P_TURNS`). Each row has a key, at first its time; keys are moved up until no cause is behind its
+effect. All this is done on whole columns.
 
 Of a run that goes on, what was written up to now is taken, less the events whose cause is not yet there.
 

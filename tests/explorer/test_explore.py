@@ -97,7 +97,7 @@ def test_random_walks_find_it_too_and_are_replayed() -> None:
 def test_what_is_right_passes_every_schedule() -> None:
     found = explore(right_update, preemptions=1)
     assert found.complete
-    assert found.schedules > 50
+    assert found.schedules > 40
     assert found.cells > 5
 
 

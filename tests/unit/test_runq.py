@@ -11,7 +11,7 @@ from mpg.port import HOST_GIL
 from mpg.sched import runq
 from mpg.sched.idle import retire_locked
 from mpg.sched.stacks import PinnedM
-from mpg.sched.structs import G, P, Sched
+from mpg.sched.structs import G, P, Sched, new_g
 
 
 class FakePort(SimpleNamespace):
@@ -51,7 +51,7 @@ class Bench:
 
     def fresh(self) -> G:
         self.count += 1
-        return G(self.count, print, (), None, None, None, 0)
+        return new_g(self.count, print, (), None, None, None, 0)
 
     def started(self) -> G:
         gp = self.fresh()
