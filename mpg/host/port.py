@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["HostPort", "gil_enabled"]
 
 
+LONGEST = 1e6  #: seconds; epoll takes no more than 24 days, and a sleep may end early
+
+
 def gil_enabled() -> bool:
     """Does this interpreter run one thread at a time?"""
     return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
@@ -92,11 +95,11 @@ class HostPort:
     def sleep(self, mp: M, until: int) -> None:
         if mp.poller is not None:
             timeout = -1.0 if not until else max(0.0, (until - time.monotonic_ns()) / 1e9)
-            mp.poller.poll(mp, timeout)
+            mp.poller.poll(mp, min(timeout, LONGEST))
         elif until:
             timeout = (until - time.monotonic_ns()) / 1e9
             if timeout > 0:
-                mp.note.acquire(timeout=min(timeout, threading.TIMEOUT_MAX))
+                mp.note.acquire(timeout=min(timeout, LONGEST))
         else:
             mp.note.acquire()
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from conformance.worlds import is_parked, join_all, park, until
-from net.runs import LOCAL, SPREAD, Run, elsewhere, failure, fill, pair, recv_exactly
+from net.runs import LOCAL, SPREAD, Run, elsewhere, failure, fill, pair, recv_exactly, with_plain
 
 import mpg
+from mpg.current import tls
 from mpg.status import IO_WAIT
 
 SOON = 0.02  # seconds
@@ -246,6 +247,26 @@ def test_far_deadlines(run: Run, far: float) -> None:
             b.sendall(b"x")
             reader.join()
             assert reader.result == b"x"
+
+    run(main)
+
+
+def test_an_idle_m_sleeps_towards_a_far_deadline(run: Run) -> None:
+    """Nothing else to do for this M: it sleeps in its poller, which takes no such number."""
+
+    def send_once_asleep(peer: socket.socket, mp: Any) -> None:
+        while not mp.asleep:
+            time.sleep(1e-4)
+        peer.send(b"x")
+
+    def main() -> None:
+        conn, peer = with_plain()
+        with conn, peer:
+            conn.set_deadline(math.inf)
+            sender = threading.Thread(target=send_once_asleep, args=(peer, tls.m))
+            sender.start()
+            assert conn.recv() == b"x"
+            sender.join()
 
     run(main)
 
