@@ -87,8 +87,7 @@ class WaitQ:
             sg = self.first
             if sg is None:
                 return None
-            nxt = sg.next
-            self.first = nxt
+            nxt = self.first = sg.next
             if nxt is None:
                 self.last = None
             else:
