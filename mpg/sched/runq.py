@@ -100,10 +100,8 @@ def pick(mp: M, pp: P) -> G | None:
             return gp
         except IndexError:
             pass
-    if pp.ring:
+    if pp.ring or mp.lq:
         gp = mp.get_local(pp)
-    elif mp.lq:
-        gp = mp.lq.popleft()
     if gp is None and (mp.gq or pp.global_hint):
         gp = get_global_batch(mp, pp)
     if gp is not None:
