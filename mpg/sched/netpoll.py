@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..status import GRUNNABLE
-from ..trace.events import NetpollReady
 from .runq import put, put_global_started
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
             if pd.r.cell:
                 woken += wake_io(mp, pd.r)
     if woken and mp.rec is not None:
-        mp.rec.simple(mp, NetpollReady, woken, -1)
+        mp.rec.all_polled(mp, woken)
     return woken
 
 
