@@ -88,7 +88,6 @@ class Pen:
         "m",
         "now",
         "owner",
-        "poll",
         "put",
         "queue",
         "rows",
@@ -122,7 +121,6 @@ class Pen:
         self.why = 0  # 0, or why a running G stops
         self.calm = False  # nothing was queued since the last switch, and the next one is not in runnext
         self.started = -1  # the length that was told last, if no fresh G was queued: then only we change it
-        self.poll = 0  # when the poller was looked at, while its G's are made ready
         self.leaving = False  # a G leaves `blocking` without a P
         self.spinning = False
 
@@ -303,18 +301,17 @@ class Pen:
         if len(self.rows) >= self.full:
             self.owner.roll(self.stream)
 
-    def polled(self, mp: Any, gp: Any) -> None:
-        """GoUnblock of a G whose I/O is ready, on g0. One time for all that one look at the poller makes ready."""
-        now = self.poll
-        if not now:
-            now = self.poll = self.now()
-        self.put((now, self.unblocks if mp.p is not None else self.alone | 6, -1, gp.id, NETPOLL, -1))
+    def polled(self, mp: Any, gps: list[Any]) -> None:
+        """GoUnblock of the G's whose I/O one look at the poller has found ready, and NetpollReady. On g0.
 
-    def all_polled(self, mp: Any, n: int) -> None:
-        """NetpollReady: those were all."""
+        They are queued already; but they are this M's own, so nobody can have taken them.
+        """
         self.calm = False
-        self.put((self.poll, (self.alone if mp.p is None else self.here) | ev.NetpollReady, -1, n, -1, -1))
-        self.poll = 0
+        put, now = self.put, self.now()
+        what = self.alone | 6 if mp.p is None else self.unblocks
+        for gp in gps:
+            put((now, what, -1, gp.id, NETPOLL, -1))
+        put((now, (self.alone if mp.p is None else self.here) | ev.NetpollReady, -1, len(gps), -1, -1))
         if len(self.rows) >= self.full:
             self.owner.roll(self.stream)
 
