@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent, greenlet
 
 from ..current import PLAIN, tls
+from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
 from ..sched.structs import P, Sched
 from ..trace.record import Recorder
+from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
 from .knobs import OFF, Policy
 from .port import PATIENCE, SimPort
@@ -90,7 +92,8 @@ def simulate(
             like="go", else "cpython".
         policy: other decisions than Go's.
         trace: record what happens, for `.trace` of the result: into a `mpg.trace.Recorder` if one is given, and
-            into a file if a path is. An exception that comes out has it as its attribute `trace`.
+            into a file if a path is, however it ends (SIGTERM, on the main thread, then raises SystemExit(143)). An
+            exception that comes out has it as its attribute `trace`.
         deadlock: raise DeadlockError when nothing can run any more.
         patience: how many steps may pass without any virtual time passing.
         progress: say on stderr every second how far it is. Default: after three seconds, if that is a terminal.
@@ -102,6 +105,7 @@ def simulate(
         TypeError, ValueError: bad arguments.
         SimulationError: the program asks for what virtual time has no meaning for, or does not advance.
         DeadlockError: all G's are asleep.
+        OSError: the file for the trace cannot be written.
         Exception: what main or any other G raised and did not handle; a note names the G and the virtual time.
     """
     if tls.m is not PLAIN:
@@ -124,7 +128,7 @@ def simulate(
         port.check = check
         port.check_every = int(invariants)
     context = copy_context()
-    recorder = trace if isinstance(trace, Recorder) else Recorder() if trace else None
+    recorder, path = recorder_for(trace, kept=True)
     metadata = {
         "world": "sim-moving" if port.caps.stacks_move else "sim-pinned",
         "clock": "virtual",
@@ -155,7 +159,8 @@ def simulate(
 
     try:
         try:
-            greenlet(world).switch()
+            with terminable(path is not None):
+                greenlet(world).switch()
         except BaseException as exc:
             add_place(port, exc)
             raise
@@ -172,15 +177,15 @@ def simulate(
                 exc.add_note(f"in goroutine {sched.main.id} ({sched.main.name})")
             add_place(port, exc)
             raise
-        return SimResult(value, ((port.ended or port.time) - 1) / 1e9, stats(sched, port), recorder)
+        result = SimResult(value, ((port.ended or port.time) - 1) / 1e9, stats(sched, port), recorder)
     except BaseException as exc:
         if recorder is not None:
             recorder.attach(exc)
+            save(recorder, path)
         raise
-    finally:
-        if isinstance(trace, (str, PathLike)):
-            assert recorder is not None
-            recorder.trace.save(trace)
+    if recorder is not None and (unsaved := save(recorder, path)) is not None:
+        raise unsaved
+    return result
 
 
 def add_place(port: SimPort, exc: BaseException) -> None:

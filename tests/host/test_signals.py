@@ -498,6 +498,25 @@ finally:
     assert "GoCreate" in trace.names
 
 
+@pytest.mark.parametrize("lasting", ["while True: pass", "while True: mpg.sleep(1)"])
+def test_sigterm_ends_a_simulation_that_records_into_a_file(lasting: str, tmp_path: Path) -> None:
+    source = f"""
+def main():
+    say("ready")
+    {lasting}
+
+try:
+    mpg.simulate(main, trace=sys.argv[1])
+finally:
+    say(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    with program(source, tmp_path / "t.npz") as child:
+        child.expect("ready")
+        child.send(signal.SIGTERM)
+        assert child.end() == (128 + signal.SIGTERM, ["True"], "")
+    mpg.trace.load(tmp_path / "t.npz").validate()
+
+
 HAMMER = """
 procs, capacity = int(sys.argv[1]), int(sys.argv[2])
 ch = mpg.Chan(capacity)
