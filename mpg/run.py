@@ -25,6 +25,7 @@ from .sched.proc import schedule
 from .sched.runq import drop_fresh
 from .sched.structs import M, Sched
 from .trace.record import Recorder
+from .trace.target import recorder_for, save
 
 T = TypeVar("T")
 
@@ -58,11 +59,13 @@ def run(
         poller: "epoll" or "selectors"; default: the best there is.
         caps: override what this build can do; for experiments.
         trace: record the run into a `mpg.trace.Recorder`, or into a file with this path (.npz), which is written
-            however the run ends.
+            however the run ends; while it records on the main thread, that includes SIGTERM, which then raises
+            SystemExit(143).
 
     Raises:
         RuntimeError: inside another run on the same thread.
         DeadlockError: all G's are asleep.
+        OSError: the file for the trace cannot be written.
         Exception: what main or any other G raised and did not handle; a note names the G.
     """
     if tls.m is not PLAIN:
@@ -74,7 +77,7 @@ def run(
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     check_build()
     port = HostPort(caps, poller)
-    recorder = trace if isinstance(trace, Recorder) or trace is None else Recorder()
+    recorder, path = recorder_for(trace, kept=False)
     prepare = None
     if recorder is not None:
         metadata = {
@@ -95,6 +98,7 @@ def run(
     port.adopt(m0)
     start_sysmon(sched)
     hard: BaseException | None = None
+    unsaved: OSError | None = None
     try:
         with Signals(sched) as port.signals:
             try:
@@ -108,12 +112,14 @@ def run(
         runs.pop(sched.run_id, None)
         if recorder is not None:
             recorder.end()
-            if trace is not recorder:
-                recorder.trace.save(trace)  # type: ignore[arg-type]
+            unsaved = save(recorder, path)
     hard = hard or sched.struck
     if hard is not None:
         raise hard
-    return outcome(sched)  # type: ignore[no-any-return]
+    value = outcome(sched)
+    if unsaved is not None:
+        raise unsaved
+    return value  # type: ignore[no-any-return]
 
 
 def finish(sched: Sched, port: HostPort, m0: M, timeout: float) -> None:

@@ -6,7 +6,8 @@ between two bytecodes of M0, which may hold any of them. They set a flag, ring t
 | signal  | the first one                                                       | a second one             |
 |---------|---------------------------------------------------------------------|--------------------------|
 | SIGINT  | KeyboardInterrupt in main, out of its park or at its next operation | KeyboardInterrupt at once |
-| SIGTERM | while a server runs, it drains; otherwise it is not handled         | SystemExit(143) at once  |
+| SIGTERM | while a server runs, it drains; else, while a recorder is on,       | SystemExit(143) at once  |
+|         | SystemExit(143) at once; otherwise it is not handled                |                          |
 
 "At once" means: raised right here if user code was running. In the middle of an operation of mpg that would leave
 a lock taken or a queue half changed, so there the run is ended by M0's next look at its bell, which is near.
@@ -41,6 +42,8 @@ class Signals:
         self.terms = 0
         self.watching = False
         self.attached = False
+        self.serving = False
+        self.ended = False
 
     def __enter__(self) -> Signals:
         if not self.is_main:
@@ -54,12 +57,14 @@ class Signals:
         self.watching = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if self.watching:
             signal.signal(signal.SIGINT, self.on_interrupt)
+        self.route_term()
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self.watching and signal.getsignal(signal.SIGINT) == self.on_interrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.watch_term(False)
+        self.ended = True
+        self.route_term()
         self.detach()
 
     def detach(self) -> None:
@@ -69,9 +74,15 @@ class Signals:
             signal.set_wakeup_fd(-1)
 
     def watch_term(self, on: bool) -> None:
-        """Handle SIGTERM from now on, or leave it to the system again. On the thread of M0."""
+        """A server runs from now on, or none does any more. On the thread of M0."""
+        self.serving = on
+        self.route_term()
+
+    def route_term(self) -> None:
+        """Handle SIGTERM, or leave it to the system again."""
         if not self.is_main:
             return
+        on = not self.ended and (self.serving or self.sched.new_rec is not None)
         now = signal.getsignal(signal.SIGTERM)
         if on and now is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self.on_term)
@@ -87,7 +98,7 @@ class Signals:
 
     def on_term(self, signum: int, frame: Any) -> None:
         self.terms += 1
-        if self.terms > 1:
+        if self.terms > 1 or not self.sched.on_term:
             self.strike(SystemExit(TERM_STATUS), frame)
         else:
             self.ring("sigterm")

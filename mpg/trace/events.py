@@ -10,8 +10,9 @@ A record is seven integers: `ts kind p m g a b`. Its rules:
   `STRINGS`: whoever writes `GoBlock` on a hot path needs no look-up.
 * Rows are in causal order. What one M wrote is in its own order; between M's the writer orders by what happened
   to a G or a P, never by the clock alone.
-* A context switch is one record, `GoSwitch`, with the queue lengths after it, because two clock reads and three
-  records would cost more than the switch. It is expanded when it is read: a `Trace` never holds one.
+* A context switch is one record, `GoSwitch`, because two clock reads and two records would cost half a switch. It is
+  expanded when it is read: a `Trace` never holds one.
+* Queue lengths are written when they have changed: a reader carries the last one on.
 
 The names are Go's (1.27, execution trace v2) wherever Go has the event. Go has none for stealing, spinning,
 parking, waking and queue lengths: those are ours. Go's own rules would reject some of our traces, such as a
@@ -125,9 +126,6 @@ BLOCKED: Final = 0
 STOPPED: Final = 1
 ENDED: Final = 2
 CALLED: Final = 3
-# The `p` of a GoSwitch: the P, then 1 + the fresh G's in its queues (0: not told), then the M's started ones.
-P_BITS: Final = 20
-FRESH_BITS: Final = 12
 LEFT: Final = (GoBlock, GoStop, GoEnd, GoSyscallBegin)
 
 

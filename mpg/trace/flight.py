@@ -21,7 +21,8 @@ import numpy.typing as npt
 from .. import status as st
 from . import events as ev
 from .merge import causal_order
-from .pen import ROW
+from .pen import KIND_BITS, N_BITS, P_BITS
+from .pen import WIDTH as PACKED
 from .trace import expand
 
 if TYPE_CHECKING:
@@ -50,9 +51,36 @@ def parts(rec: Recorder) -> list[Ints]:
     found = []
     for stream in rec.streams:
         pieces = [np.frombuffer(chunk, np.int64) for chunk in stream.chunks]
-        pieces.append(np.frombuffer(bytes(stream.buf[: stream.pos]), np.int64))
-        found.append(np.concatenate(pieces).reshape(-1, WIDTH)[stream.skip :])
+        pieces.append(np.array(stream.rows.copy(), np.int64))
+        found.append(np.concatenate(pieces).reshape(-1, PACKED)[stream.skip :])
     return found
+
+
+def unpack(records: Ints) -> list[Ints]:
+    """The seven columns of records as a pen writes them; those that say so are followed by a RunqLen."""
+    ts, what, g, a, b, n = records.T
+    times = np.where(n >= 0, 2, 1)
+    p, m = (what >> KIND_BITS & (1 << P_BITS) - 1) - 1, (what >> KIND_BITS + P_BITS) - 1
+    columns = [np.repeat(values, times) for values in (ts, what & (1 << KIND_BITS) - 1, p, m, g, a, b)]
+    said = np.flatnonzero(n >= 0)
+    rows = np.cumsum(times)[said] - 1
+    values = (ev.RunqLen, -1, n[said] >> N_BITS, n[said] & (1 << N_BITS) - 1)
+    for name, value in zip((1, 4, 5, 6), values, strict=True):
+        columns[name][rows] = value
+    return columns
+
+
+def number_objects(rec: Recorder, kind: Ints, b: Ints) -> None:
+    """Give what G's block on small numbers, in the order of the trace. Under the recorder's lock."""
+    blocked = np.flatnonzero((kind == ev.GoBlock) & (b >= 0))
+    seqs, first, which = np.unique(b[blocked], return_index=True, return_inverse=True)
+    numbers = rec.objects
+    for at in np.argsort(first).tolist():
+        seq = int(seqs[at])
+        if seq not in numbers:
+            numbers[seq] = len(numbers) + 1
+    if len(seqs):
+        b[blocked] = np.array([numbers[seq] for seq in seqs.tolist()])[which]
 
 
 def read(rec: Recorder) -> tuple[list[Ints], int]:
@@ -64,21 +92,24 @@ def read(rec: Recorder) -> tuple[list[Ints], int]:
         dropped = base.dropped if base is not None else 0
     columns, order, _ = ordered(head, found, shared=rec.shared)
     columns = [values[order] for values in columns]
+    with rec.lock:
+        number_objects(rec, columns[1], columns[6])
     if base is not None:
         columns[0][: len(head)] = columns[0][len(head) :].min(initial=np.iinfo(np.int64).max)
     return columns, dropped
 
 
 def ordered(head: Ints, found: list[Ints], *, shared: bool) -> tuple[list[Ints], Ints, Ints]:
-    """Columns with every GoSwitch expanded, their causal order, and where each row came from (-1: the head)."""
-    rows = np.concatenate([head, *found])
-    origin = np.concatenate([np.full(len(head), -1), np.arange(len(rows) - len(head))])
-    if len(head):
-        rows[: len(head), 0] = rows[len(head) :, 0].min(initial=0)
-    times = np.where(rows[:, 1] == ev.GoSwitch, 2 + (rows[:, 2] >> ev.P_BITS > 0), 1)
-    columns = expand([np.ascontiguousarray(rows[:, i]) for i in range(WIDTH)])
-    origin = np.repeat(origin, times)
-    stream = np.repeat(np.repeat(np.arange(len(found) + 1), [len(head), *map(len, found)]), times)
+    """All columns, their causal order, and which record each row came from (-1: the head)."""
+    records = np.concatenate(found) if found else np.zeros((0, PACKED), np.int64)
+    switch = records[:, 1] & (1 << KIND_BITS) - 1 == ev.GoSwitch
+    times = 1 + switch + (records[:, 5] >= 0)
+    head = head.copy()
+    head[:, 0] = records[:, 0].min(initial=0)
+    columns = [np.concatenate([head[:, i], values]) for i, values in enumerate(expand(unpack(records)))]
+    origin = np.concatenate([np.full(len(head), -1), np.repeat(np.arange(len(records)), times)])
+    whose = np.repeat(np.arange(1, len(found) + 1), [len(part) for part in found])
+    stream = np.concatenate([np.zeros(len(head), np.int64), np.repeat(whose, times)])
     order = np.arange(len(origin)) if shared else causal_order(stream, *columns)
     return columns, order, origin
 
@@ -98,15 +129,17 @@ def drop_oldest(rec: Recorder) -> None:
         minlength=len(old),
     )
     columns = [values[order] for values in columns]
+    number_objects(rec, columns[1], columns[6])
     base = Base()
     base.dropped = gone + (rec.base.dropped if rec.base is not None else 0)
     base.rows = state_after(columns, base.dropped)
     rec.base = base
     for stream, count in zip(rec.streams, counts.tolist(), strict=True):
         stream.skip += count
-        while stream.chunks and stream.skip >= len(stream.chunks[0]) // ROW:
-            rec.kept -= len(stream.chunks[0]) // ROW
-            stream.skip -= len(stream.chunks.pop(0)) // ROW
+        while stream.chunks and stream.skip >= len(stream.chunks[0]) // (8 * PACKED):
+            n = len(stream.chunks.pop(0)) // (8 * PACKED)
+            rec.kept -= n
+            stream.skip -= n
 
 
 def last_of(key: Ints) -> Ints:

@@ -1,19 +1,27 @@
 """Pens: what the scheduler calls at each event.
 
 Every M has a `Pen` in its `rec` slot, or None: that one read and one branch is all that a run without a recorder
-pays. A Pen packs plain ints into a chunk of bytes that only its M writes, so there is no lock and no formatting;
-seven ints are a record (`events.py`). In a simulation, where one M runs at a time, all Pens share one chunk, so
-it is in causal order by itself; what real M's wrote is put in order when it is read (`merge.py`).
+pays. A Pen appends plain ints to a list that only its M writes to, so there is no lock and no formatting; six ints
+are a record, and a full list is packed into bytes (`Stream`). In a simulation, where one M runs at a time, all Pens
+share one stream, so it is in causal order by itself; what real M's wrote is put in order when it is read (`merge.py`).
+
+A record is `ts what g a b n`: `what` is kind, P and M in one number, for the frequent kinds made once for each P that
+an M gets. An `n` of 0 or more says RunqLen besides: how many G's are queued then. Reading makes of it the seven of
+`events.py` (`flight.py`).
 
 The order that `merge` relies on: an event that gives something away (a G made ready, a P released) is recorded
 *before* it can be taken, one that takes something, *after* it is ours. So causes come first on the clock, except
 where a park becomes visible before its switch is recorded.
 
+Queue lengths are told when they have changed. If nothing has been queued since the last switch, a pen is `calm`: then a
+yield among started G's leaves the lengths as they were, a G that blocks makes way for one of the queue, and nothing
+need be counted. Whatever queues something ends that, as does an M that opens its inbox.
+
 A recording ends on each M where the end of the run does: the unwinding of G's that are still alive is not in it.
 
-Rejected: objects or dicts as records (three times the time, and the garbage collector walks them), a flat list of ints
-(an int object for each number), one chunk for all threads (a lock, or contention, on every switch), writing to the
-file at once.
+Rejected: objects or dicts as records (three times the time, and the garbage collector walks them), keeping the lists
+(an int object for each number), `Struct.pack_into` for each record (twice the time of `list.extend`), one stream for
+all threads (a lock, or contention, on every switch), writing to the file at once.
 """
 
 from __future__ import annotations
@@ -21,7 +29,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import status as st
@@ -31,7 +38,7 @@ from .events import CALLED, ENDED, STOPPED, STRINGS
 if TYPE_CHECKING:
     from .record import Recorder
 
-__all__ = ["ROW", "TEXT", "Pen", "Stream"]
+__all__ = ["KIND_BITS", "N_BITS", "P_BITS", "TEXT", "WIDTH", "Pen", "Stream"]
 
 TEXT: Final = {text: index for index, text in reversed(list(enumerate(STRINGS)))}
 RUNNEXT, LOCAL, GLOBAL, STOLEN, NETPOLL, TIMER, DIRECT = (
@@ -42,25 +49,26 @@ READY, ABORT, BLOCKING, OFFLOADED = (TEXT[word] for word in ("ready", "abort", "
 HALF, ONE = TEXT["half"], TEXT["one"]
 REASON: Final = {text: TEXT[text] for text in (*ev.REASONS, st.OFFLOADED)}
 
-PACK: Final = Struct("7q").pack_into
-ROW: Final = 56  # bytes
+WIDTH: Final = 6  # numbers in a record
+KIND_BITS: Final = 8  # of `what`; above them 1 + the P, and above that 1 + the M
+P_BITS: Final = 20
+N_BITS: Final = 32  # of `n`: the started G's; above them the fresh ones
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
-# GoSwitch.b without the object: [how the G left][queue of the next], where the reason never varies.
-ENDED_WORD: Final = {queue: ENDED | queue << 2 for queue in range(len(ev.QUEUES))}
+# GoSwitch.b (`pack_switch`), as far as it never varies.
+YIELD: Final = STOPPED | LOCAL << 2 | GOSCHED << 8
+IO_WAIT: Final = st.IO_WAIT
+IO_WORD: Final = LOCAL << 2 | REASON[IO_WAIT] << 8
+BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.items()}
 
 
 class Stream:
-    """What one M has written: full chunks, and the one it writes to, up to `pos`. `skip` rows have been dropped since.
+    """What one M has written: packed chunks, and the list that it writes to. `skip` rows have been dropped."""
 
-    Writing seven numbers into a bytearray takes a third of the time of appending them to a list.
-    """
+    __slots__ = ("chunks", "rows", "skip")
 
-    __slots__ = ("buf", "chunks", "pos", "skip")
-
-    def __init__(self, size: int) -> None:
-        self.buf = bytearray(size)
-        self.pos = 0
+    def __init__(self) -> None:
+        self.rows: list[int] = []
         self.chunks: list[bytes] = []
         self.skip = 0
 
@@ -69,18 +77,27 @@ class Pen:
     """What one M writes with. Every method records one event, or several that happen together."""
 
     __slots__ = (
+        "alone",
         "by",
+        "calm",
         "cause",
         "full",
+        "here",
         "last_next",
         "leaving",
         "m",
         "now",
         "owner",
+        "put",
         "queue",
+        "rows",
         "sites",
         "spinning",
+        "started",
+        "starts",
         "stream",
+        "switches",
+        "unblocks",
         "why",
     )
 
@@ -89,42 +106,55 @@ class Pen:
         self.m = mid
         self.now = now
         self.stream = stream
-        self.full = owner.chunk  # the position at which a chunk is full
+        self.rows = stream.rows
+        self.put = stream.rows.extend
+        self.full = owner.chunk  # how many numbers make a chunk
         self.sites = owner.sites
+        self.alone = mid + 1 << KIND_BITS + P_BITS  # `what` without P and kind
+        self.here = self.switches = self.starts = self.unblocks = (
+            self.alone
+        )  # with the P that was acquired last
         self.by = -1  # the M that started this one
         self.last_next = 0  # pp.nexttick at the last start: if it moves, the next one came out of runnext
         self.queue = 0  # where the next G to start comes from, if somebody knows better
         self.cause = READY  # who makes G's ready on g0
         self.why = 0  # 0, or why a running G stops
+        self.calm = False  # nothing was queued since the last switch, and the next one is not in runnext
+        self.started = -1  # the length that was told last, if no fresh G was queued: then only we change it
         self.leaving = False  # a G leaves `blocking` without a P
         self.spinning = False
 
-    def row(self, ts: int, kind: int, p: int, g: int, a: int, b: int, m: int | None = None) -> None:
+    def row(self, ts: int, kind: int, p: int, g: int, a: int, b: int) -> None:
         """Write one record."""
-        stream = self.stream
-        pos = stream.pos
-        PACK(stream.buf, pos, ts, kind, p, self.m if m is None else m, g, a, b)
-        stream.pos = pos = pos + ROW
-        if pos == self.full:
-            self.owner.roll(stream)
+        self.put((ts, self.alone | p + 1 << KIND_BITS | kind, g, a, b, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     # G's.
 
     def create(self, mp: Any, gp: Any) -> None:
         """GoCreate, before the G is queued."""
-        pp, g = mp.p, mp.curg
+        self.calm = False
+        g = mp.curg
         code = getattr(gp.fn, "__code__", None)
         name = self.owner.names.get(code)
         if name is None or gp._name is not None:
             name = self.owner.name_of(gp, code)
-        self.row(self.now(), ev.GoCreate, -1 if pp is None else pp.id, -1 if g is None else g.id, gp.id, name)
+        what = (self.alone if mp.p is None else self.here) | 1
+        self.put((self.now(), what, -1 if g is None else g.id, gp.id, name, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
         if self.sites and gp.site is not None:
             self.site(mp, gp, gp.site, gp.site_lasti)
 
-    def arrives(self, gp: Any) -> None:
-        """GoCreate by the world: nobody of the program has made it."""
+    def arrives(self, gp: Any, holder: Any) -> None:
+        """GoCreate by the world: nobody of the program has made it. `holder` is the M that has the P it goes to."""
         name = self.owner.name_of(gp, getattr(gp.fn, "__code__", None))
-        self.row(self.now(), ev.GoCreate, -1, -1, gp.id, name, m=-1)
+        self.put((self.now(), ev.GoCreate, -1, gp.id, name, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
+        if holder is not None and holder.rec is not None:
+            holder.rec.calm = False
 
     def site(self, mp: Any, gp: Any, code: Any, lasti: int) -> None:
         """GoSite: a place in the program, created or blocking there."""
@@ -148,9 +178,34 @@ class Pen:
         vm = pp.m
         started = 0 if vm is None else len(vm.lq) + len(vm.gq) + (vm.next is not None)
         self.row(now, ev.RunqLen, pp.id, -1, len(pp.ring) + len(pp.runnext), started)
+        rec = None if vm is None else vm.rec
+        if rec is not None:
+            rec.started = -1
 
     def switch(self, mp: Any, pp: Any, gp: Any, nxt: Any) -> None:
-        """GoSwitch: `gp` has been left, `nxt` runs. A dead `gp` has ended."""
+        """GoSwitch: `gp` has been left, `nxt` runs. A dead `gp` has ended. RunqLen, if it has changed."""
+        status = gp.atomicstatus
+        if self.calm and nxt.listed is not None:  # it has been started before
+            if status == 1:  # runnable
+                self.put((self.now(), self.switches, gp.id, nxt.id, YIELD, -1))
+                if len(self.rows) >= self.full:
+                    self.owner.roll(self.stream)
+                return
+            n = self.started
+            if status == 4 and n > 0 and not self.sites:  # waiting
+                self.started = n = n - 1
+                reason = gp.waitreason
+                if reason is IO_WAIT:
+                    word = IO_WORD
+                else:
+                    word = BLOCKS[reason]
+                    c = getattr(gp.waiting, "c", None)
+                    if c is not None:
+                        word |= getattr(c, "seq", -1) + 1 << 24
+                self.put((self.now(), self.switches, gp.id, nxt.id, word, n))
+                if len(self.rows) >= self.full:
+                    self.owner.roll(self.stream)
+                return
         queue = self.queue
         if queue:
             self.queue = 0
@@ -158,44 +213,48 @@ class Pen:
             tick = pp.nexttick
             queue = LOCAL if tick == self.last_next else RUNNEXT
             self.last_next = tick
-        status = gp.atomicstatus
-        if status == 4:  # waiting
+        if status == 4:
             if self.sites:
                 self.blocks_at(mp, gp)
             word = queue << 2 | REASON[gp.waitreason] << 8
             c = getattr(gp.waiting, "c", None)
             if c is not None:
-                word |= self.owner.object(c) + 1 << 24
-        elif status == 1:  # runnable
+                word |= getattr(c, "seq", -1) + 1 << 24
+        elif status == 1:
             word = STOPPED | queue << 2 | (self.why or GOSCHED) << 8
             self.why = 0
         elif status == 3:  # syscall
             word = CALLED | queue << 2 | OFFLOADED << 8
         else:
-            word = ENDED_WORD[queue]
-        # P_BITS and FRESH_BITS, written out: this is the hot path
-        queues = (
-            len(pp.ring) + len(pp.runnext) + 1 << 20 | len(mp.lq) + len(mp.gq) + (mp.next is not None) << 32
-        )
-        stream = self.stream
-        pos = stream.pos
-        PACK(stream.buf, pos, self.now(), 7, pp.id | queues, self.m, gp.id, nxt.id, word)
-        stream.pos = pos = pos + ROW
-        if pos == self.full:
-            self.owner.roll(stream)
+            word = ENDED | queue << 2
+        self.put((self.now(), self.switches, gp.id, nxt.id, word, self.lengths(mp, pp)))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
+
+    def lengths(self, mp: Any, pp: Any) -> int:
+        """The `n` of a record in which a G starts: -1 if nothing has changed."""
+        self.calm = mp.next is None and not pp.runnext
+        n = len(mp.lq) + len(mp.gq) + (mp.next is not None)
+        fresh = len(pp.ring) + len(pp.runnext)
+        if fresh:
+            self.started = -1
+            return fresh << N_BITS | n
+        if n == self.started:
+            return -1
+        self.started = n
+        return n
 
     def left(self, mp: Any, gp: Any) -> None:
         """`gp` has been left for g0: GoBlock, GoStop, GoSyscallBegin, or the end of a call in place."""
-        pp = mp.p
         status = gp.atomicstatus
         a, b = -1, -1
-        if status == st.GWAITING:
+        if status == 4:  # waiting
             if self.sites:
                 self.blocks_at(mp, gp)
-            kind, a = ev.GoBlock, REASON[gp.waitreason]
+            kind, a = 5, REASON[gp.waitreason]
             c = getattr(gp.waiting, "c", None)
             if c is not None:
-                b = self.owner.object(c)
+                b = getattr(c, "seq", -1)
         elif self.leaving:
             self.leaving = False
             kind = ev.GoSyscallEndBlocked
@@ -204,10 +263,12 @@ class Pen:
             self.why = 0
         else:
             kind, a = ev.GoSyscallBegin, OFFLOADED
-        self.row(self.now(), kind, -1 if pp is None else pp.id, gp.id, a, b)
+        self.put((self.now(), (self.alone if mp.p is None else self.here) | kind, gp.id, a, b, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     def start(self, mp: Any, gp: Any) -> None:
-        """GoStart, on g0."""
+        """GoStart, on g0; RunqLen, if it has changed."""
         pp = mp.p
         queue = self.queue
         if queue:
@@ -217,38 +278,62 @@ class Pen:
         else:
             queue = LOCAL
         self.last_next = pp.nexttick
-        now = self.now()
-        self.row(now, ev.GoStart, pp.id, gp.id, queue, -1)
-        self.length(mp, pp, now)
+        self.put((self.now(), self.starts, gp.id, queue, -1, self.lengths(mp, pp)))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     def end(self, mp: Any, gp: Any) -> None:
         """GoEnd, where nothing follows at once."""
-        self.row(self.now(), ev.GoEnd, -1 if mp.p is None else mp.p.id, gp.id, -1, -1)
+        self.put((self.now(), (self.alone if mp.p is None else self.here) | ev.GoEnd, gp.id, -1, -1, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     def unblock(self, mp: Any, gp: Any) -> None:
         """GoUnblock, before the G is queued."""
+        self.calm = False
+        g = mp.curg
         if gp.wake_exc is not None:
             how = ABORT
         else:
-            how = READY if mp.curg is not None else self.cause
-        self.simple(mp, ev.GoUnblock, gp.id, how)
+            how = READY if g is not None else self.cause
+        what = self.alone | 6 if mp.p is None else self.unblocks
+        self.put((self.now(), what, -1 if g is None else g.id, gp.id, how, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
-    def polled(self, mp: Any, gp: Any) -> None:
-        """GoUnblock of a G whose I/O is ready."""
-        self.simple(mp, ev.GoUnblock, gp.id, NETPOLL)
+    def polled(self, mp: Any, gps: list[Any]) -> None:
+        """GoUnblock of the G's whose I/O one look at the poller has found ready, and NetpollReady. On g0.
+
+        They are queued already; but they are this M's own, so nobody can have taken them.
+        """
+        self.calm = False
+        put, now = self.put, self.now()
+        what = self.alone | 6 if mp.p is None else self.unblocks
+        for gp in gps:
+            put((now, what, -1, gp.id, NETPOLL, -1))
+        put((now, (self.alone if mp.p is None else self.here) | ev.NetpollReady, -1, len(gps), -1, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     def fired(self, mp: Any, pp: Any, late: int) -> None:
         """TimerFire; what is made ready on g0 from now on is the timer's doing."""
+        self.calm = False
         self.cause = TIMER
         self.simple(mp, ev.TimerFire, pp.id, late)
 
     def preempted(self) -> None:
         """The G that yields now was asked to."""
         self.why = PREEMPTED
+        self.calm = False
 
     def take_global(self) -> None:
         """What starts next comes from the global queue, or from the batch that was taken there."""
         self.queue = GLOBAL
+        self.calm = False
+
+    def moved(self) -> None:
+        """G's that others have made ready have been queued."""
+        self.calm = False
 
     def call(self, mp: Any) -> None:
         """GoSyscallBegin, in place."""
@@ -267,6 +352,7 @@ class Pen:
 
     def back_home(self, mp: Any, gp: Any) -> None:
         """GoSyscallEndBlocked of a call that a spare M has made, on the owner."""
+        self.calm = False
         pp = mp.p
         self.row(self.now(), ev.GoSyscallEndBlocked, -1 if pp is None else pp.id, gp.id, -1, -1)
 
@@ -280,12 +366,17 @@ class Pen:
 
     def simple(self, mp: Any, kind: int, a: int, b: int) -> None:
         """One event of the current G and P."""
-        pp, g = mp.p, mp.curg
-        self.row(self.now(), kind, -1 if pp is None else pp.id, -1 if g is None else g.id, a, b)
+        g = mp.curg
+        what = (self.alone if mp.p is None else self.here) | kind
+        self.put((self.now(), what, -1 if g is None else g.id, a, b, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     def bare(self, kind: int, a: int = -1, b: int = -1, p: int = -1) -> None:
         """One event of this M alone, or with a P."""
-        self.row(self.now(), kind, p, -1, a, b)
+        self.put((self.now(), self.alone | p + 1 << KIND_BITS | kind, -1, a, b, -1))
+        if len(self.rows) >= self.full:
+            self.owner.roll(self.stream)
 
     def acquire(self, mp: Any, pp: Any) -> None:
         """ProcStart, once `mp` has it; and SpinStart, if it was woken to look for work."""
@@ -294,6 +385,12 @@ class Pen:
             self.spinning = True
             self.row(now, ev.SpinStart, -1, -1, -1, -1)
         self.last_next = pp.nexttick
+        self.here = here = self.alone | pp.id + 1 << KIND_BITS
+        self.switches = here | ev.GoSwitch
+        self.starts = here | ev.GoStart
+        self.unblocks = here | ev.GoUnblock
+        self.calm = False
+        self.started = -1
         self.row(now, ev.ProcStart, pp.id, -1, -1, -1)
 
     def spin(self, mp: Any, on: bool) -> None:
@@ -312,6 +409,7 @@ class Pen:
         self.row(now, ev.StealBefore, pp.id, -1, before, rule)
         self.length(mp, victim, now)
         self.queue = STOLEN
+        self.calm = False
 
     def exit(self, mp: Any) -> None:
         """The end of the run on this M: it gives up what it holds."""

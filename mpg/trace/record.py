@@ -11,16 +11,19 @@ from __future__ import annotations
 import os
 import sys
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from struct import pack
+from typing import TYPE_CHECKING, Any, Final
 
 from ..current import host_lock
 from .events import STRINGS
-from .pen import ROW, TEXT, Pen, Stream
+from .pen import TEXT, WIDTH, Pen, Stream
 
 if TYPE_CHECKING:
     from .trace import Trace
 
 __all__ = ["Recorder"]
+
+CHUNK: Final = 4096  # records; more of them take longer, because their numbers have left the cache
 
 
 class Recorder:
@@ -40,7 +43,7 @@ class Recorder:
             raise ValueError(f"limit is a number of events, at least 1000, not {limit!r}")
         self.limit = limit
         self.sites = sites
-        self.chunk = ROW * min(16384, limit // 32)
+        self.chunk = WIDTH * min(CHUNK, limit // 32)
         self.streams: list[Stream] = []
         self.kept = 0  # records in chunks
         self.base: Any = None  # a `flight.Base`, once something has been dropped
@@ -49,7 +52,7 @@ class Recorder:
         self.names: dict[Any, int] = {}  # by code object
         self.places: dict[Any, int] = {}  # site strings, by code object and instruction
         self.tasks = count(1)
-        self.objects: dict[int, int] = {}  # numbers of channels and the like, in the order they are met
+        self.objects: dict[int, int] = {}  # numbers of channels and the like, in the order of the trace
         self.metadata: dict[str, Any] = {}
         self.shared = False  # a simulation: all M's write one stream
         self.lock = host_lock()  # of chunks and strings; in a simulation nobody contends for it
@@ -79,7 +82,7 @@ class Recorder:
         """What `mp` writes with."""
         with self.lock:
             if not self.shared or not self.streams:
-                self.streams.append(Stream(self.chunk))
+                self.streams.append(Stream())
             stream = self.streams[-1]
         return Pen(self, mp.id, mp.now, stream)
 
@@ -114,22 +117,14 @@ class Recorder:
             index = self.places[code, lasti] = self.string(f"{code.co_filename}:{line}")
         return index
 
-    def object(self, c: Any) -> int:
-        """The number of what a G waits for; -1 for what has none."""
-        seq = getattr(c, "seq", 0)
-        if not seq:
-            return -1
-        number = self.objects.get(seq)
-        if number is None:
-            number = self.objects.setdefault(seq, len(self.objects) + 1)
-        return number
-
     def roll(self, stream: Stream) -> None:
-        """A chunk is full: keep it, and drop what is too much."""
+        """A chunk is full: pack it, and drop what is too much."""
+        rows = stream.rows
+        chunk = pack(f"{len(rows)}q", *rows)
         with self.lock:
-            stream.chunks.append(bytes(stream.buf))
-            stream.pos = 0
-            self.kept += self.chunk // ROW
+            stream.chunks.append(chunk)
+            self.kept += len(rows) // WIDTH
+            rows.clear()
             if self.kept > self.limit:
                 from .flight import drop_oldest
 

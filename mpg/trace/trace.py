@@ -28,16 +28,13 @@ import numpy.typing as npt
 
 from .events import (
     EVENTS,
-    FRESH_BITS,
     KINDS,
     LEFT,
     NAMES,
-    P_BITS,
     STRINGS,
     GoStart,
     GoSwitch,
     InvalidTrace,
-    RunqLen,
 )
 
 __all__ = ["COLUMNS", "DTYPE", "Trace", "load"]
@@ -286,19 +283,15 @@ def column(name: str, values: npt.ArrayLike) -> Ints:
 
 
 def expand(columns: list[Ints]) -> list[Ints]:
-    """Every GoSwitch becomes the leaving event, a GoStart and, if it says so, a RunqLen; see `pack_switch`."""
+    """Every GoSwitch becomes the leaving event and a GoStart; see `pack_switch`."""
     at = np.flatnonzero(columns[1] == GoSwitch)
     if not at.size:
         return columns
-    lengths = columns[2][at] >> P_BITS
-    long = lengths > 0
     times = np.ones(len(columns[0]), np.int64)
-    times[at] = 2 + long
+    times[at] = 2
     ts, kind, p, m, g, a, b = (np.repeat(values, times) for values in columns)
     first = (np.cumsum(times) - times)[at]
-    second, third = first + 1, first[long] + 2
-    p[first] &= (1 << P_BITS) - 1
-    p[second] = p[first]
+    second = first + 1
     following, word = a[first], b[first]
     how = word & 3
     reason, obj = word >> 8 & 0xFFFF, (word >> 24) - 1
@@ -308,9 +301,6 @@ def expand(columns: list[Ints]) -> list[Ints]:
     b[first] = np.where(how == 0, obj, -1)
     kind[second], g[second] = GoStart, following
     a[second], b[second] = word >> 2 & 63, -1
-    kind[third], p[third], g[third] = RunqLen, p[first[long]], -1
-    a[third] = (lengths[long] & (1 << FRESH_BITS) - 1) - 1
-    b[third] = lengths[long] >> FRESH_BITS
     return [ts, kind, p, m, g, a, b]
 
 

@@ -9,10 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 
 import pytest
 from conformance.worlds import PATIENCE
+
+import mpg
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -462,6 +465,37 @@ mpg.run(main)
         child.expect("True", "ready")
         child.send(signal.SIGTERM)
         assert child.end() == (-signal.SIGTERM, [], "")
+
+
+@pytest.mark.parametrize(
+    "lasting",
+    [
+        "mpg.go(announce, mpg.current_g()); mpg.sleep(1000)",
+        "mpg.go(announce, mpg.current_g()); mpg.to_thread(time.sleep, 1000)",
+        "mpg.go(say, 'ready').join(); compute()",
+    ],
+)
+def test_sigterm_does_not_lose_what_is_recorded(lasting: str, tmp_path: Path) -> None:
+    source = f"""
+def compute():
+    while True:
+        pass
+
+def main():
+    {lasting}
+
+try:
+    mpg.run(main, trace=sys.argv[1])
+finally:
+    say(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    with program(source, tmp_path / "t.npz") as child:
+        child.expect("ready")
+        child.send(signal.SIGTERM)
+        assert child.end() == (128 + signal.SIGTERM, ["True"], "")
+    trace = mpg.trace.load(tmp_path / "t.npz")
+    trace.validate()
+    assert "GoCreate" in trace.names
 
 
 HAMMER = """

@@ -12,6 +12,7 @@ from sim.programs import mixed
 import mpg
 from mpg import status as st
 from mpg.trace import Recorder, Trace, derive
+from mpg.trace.pen import Pen
 
 KINDS = ("go", "host", "host-gil", "run")
 
@@ -201,3 +202,60 @@ def test_a_new_m_names_the_one_that_started_it() -> None:
     by = [int(a) for a, name in zip(trace.a, trace.names, strict=True) if name == "MStart"]
     assert by[0] == -1
     assert min(by[1:]) >= 0
+
+
+@pytest.mark.parametrize("procs", [1, 3])
+@pytest.mark.parametrize("kind", ["go", "host", "host-gil"])
+def test_lengths_that_are_not_told_have_not_changed(
+    kind: str, procs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every start, the last RunqLen of its P is what is queued."""
+    queued: list[tuple[int, int, int]] = []
+
+    def look(mp: Any) -> None:
+        started = len(mp.lq) + len(mp.gq) + (mp.next is not None)
+        queued.append((mp.p.id, len(mp.p.ring) + len(mp.p.runnext), started))
+
+    def looking(then: Any) -> Any:
+        def wrapped(pen: Pen, mp: Any, *args: Any) -> None:
+            then(pen, mp, *args)
+            look(mp)
+
+        return wrapped
+
+    for name in ("switch", "start"):
+        monkeypatch.setattr(Pen, name, looking(getattr(Pen, name)))
+
+    def main() -> None:
+        wg = mpg.sync.WaitGroup()
+        ch = mpg.Chan[int]()
+        wg.go(mixed)
+        for i in range(5):
+
+            def turns(n: int = i) -> None:
+                for _ in range(20):
+                    mpg.gosched()
+                    mpg.work(1e-5 * n)
+                ch.recv()
+
+            wg.go(turns)
+        for i in range(5):
+            ch.send(i)
+        wg.wait()
+
+    trace = record(kind, main, Recorder(), procs)
+    told: dict[int, tuple[int, int]] = {}
+    found = []
+    silent = 0
+    names, p = trace.names, trace.p.tolist()
+    for i, name in enumerate(names):
+        if name == "RunqLen":
+            told[p[i]] = int(trace.a[i]), int(trace.b[i])
+        elif name == "GoStart":
+            if names[i + 1] == "RunqLen" and trace.ts[i + 1] == trace.ts[i]:
+                told[p[i]] = int(trace.a[i + 1]), int(trace.b[i + 1])
+            else:
+                silent += 1
+            found.append((p[i], *told[p[i]]))
+    assert found == queued
+    assert silent > 100
