@@ -151,6 +151,8 @@ class PlainM:
     def now(self) -> int:
         return monotonic_ns()
 
+    clock = now
+
     def sleep(self, ns: int) -> None:
         """Sleep this thread."""
         sleep(ns / 1e9)

@@ -27,7 +27,7 @@ __all__ = ["FuncTimer", "Ticker", "Timer", "after", "after_func", "now", "sleep"
 
 def now() -> float:
     """Seconds on the clock of this world; never goes back. In a simulation the virtual time."""
-    return tls.m.now() / 1e9  # type: ignore[no-any-return]
+    return tls.m.clock() / 1e9  # type: ignore[no-any-return]
 
 
 class SleepTimer(RTimer):

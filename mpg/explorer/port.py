@@ -100,7 +100,7 @@ class Outside:
         self.port = port
         self.world = port.world
         self.rng = port.rng
-        self.now = port.now
+        self.now = self.clock = port.now
 
     def stall(self, ns: int) -> None:
         self.port.stall(self, ns)

@@ -5,8 +5,12 @@ time jumps to the next entry. Ties go by sequence number and all randomness come
 run is determined by its program and its seed. `tls.m` is rewritten each time an M is resumed.
 
 Time passes for an M in three ways: it *sleeps* (a wake-up may end that), it *works* (the doorbell may interrupt
-that: preemption), or a step of the scheduler is charged to it (nothing ends that). Where nothing else is due
-before, time advances on the spot and no switch is made.
+that: preemption), or a step of the scheduler or an operation of its G is charged to it (nothing ends that). Where
+nothing else is due before, time advances on the spot and no switch is made.
+
+Every operation of mpg looks at the doorbell first, and that look is counted and charged (`Steps.attn`): a program that
+polls comes to its end, or to that of the world's patience. What is owed is paid in lumps, because a switch between
+M's for each operation would make the simulator several times slower.
 
 Where one M at a time runs Python (`parallel` is False), whoever works holds the GIL. An M that wakes meanwhile
 waits for it, and asks for it after the switch interval; the one that worked then queues behind it.
@@ -52,6 +56,7 @@ _worlds = count(1)
 
 PATIENCE = 10_000_000  #: steps without any time passing
 NAMED = 10  #: G's in that message
+LOOK = 1_000  #: so many operations of a G without any time passing, and others who are due go first
 LONG_STEP = 1.0  #: seconds of wall time
 
 
@@ -104,7 +109,7 @@ class Outsider:
         self.port = port
         self.world = port.world
         self.rng = port.rng
-        self.now = port.now
+        self.now = self.clock = port.now
         self.debt = 0
         self.doing = 0
         self.note = 0
@@ -160,6 +165,10 @@ class SimPort:
         self.steps = 0
         self.patience = patience
         self.limit = patience
+        self.every = min(LOOK, patience)
+        self.look = self.every  # at this many steps an operation looks if somebody else is due
+        self.running: Any = None  # the G that runs now, or ran last
+        self.busy = 0  # ns for which P's ran G's, up to the last change of each M
         self.stepped = perf_counter()
         self.warned = False
         self.watch: Callable[[float], None] | None = None  # is told the wall time at each step
@@ -186,6 +195,7 @@ class SimPort:
     def advance(self, when: int) -> None:
         self.time = when
         self.limit = self.steps + self.patience
+        self.look = self.steps + self.every
 
     def world_loop(self) -> None:
         """Resume whoever is next until nobody is left. On the hub."""
@@ -211,6 +221,7 @@ class SimPort:
                 self.wait_for_gil(who)
             else:
                 tls.m = who
+                self.running = who.curg
                 who.thread.switch()
 
     def quiet(self) -> bool:
@@ -242,13 +253,7 @@ class SimPort:
             self.no_progress()
         wall = perf_counter()
         if wall - self.stepped > LONG_STEP and not self.warned:
-            self.warned = True
-            warnings.warn(
-                f"a step of the simulation took {wall - self.stepped:.1f} s of real time at {self.place()}: calls "
-                "other than mpg.work and mpg.stall take no virtual time",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            self.warn(wall - self.stepped)
         self.stepped = wall
         if self.watch is not None:
             self.watch(wall)
@@ -257,6 +262,42 @@ class SimPort:
             mp.debt = 0
             self.pass_time(mp, cost)
 
+    def operate(self, mp: Any) -> None:
+        """An operation of the G on `mp`, which is the caller, owes enough, or is one of very many at one time."""
+        if self.steps > self.limit:
+            self.no_progress()
+        self.look = self.steps + self.every
+        wall = perf_counter()
+        if wall - self.stepped > LONG_STEP and not self.warned:
+            self.warn(wall - self.stepped)
+        self.stepped = wall
+        debt = mp.debt
+        if debt:
+            mp.debt = 0
+            self.pass_time(mp, debt)
+        elif self.heap and self.heap[0][0] <= self.time:
+            self.resume_at(mp, self.time)
+            self.leave_to_hub(mp)
+
+    def warn(self, seconds: float) -> None:
+        """A step has taken long: say who did that, once."""
+        self.warned = True
+        gp = self.running
+        code = getattr(getattr(gp, "fn", None), "__code__", None)
+        where = f" at {code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+        who = "the world" if gp is None else f"goroutine {gp.id} ({gp.name}){where}"
+        warnings.warn(
+            f"a step of the simulation took {seconds:.1f} s of real time in {who}, virtual time "
+            f"{(self.time - 1) / 1e9:.9f} s: calls other than mpg.work and mpg.stall take no virtual time",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def ran(self) -> int:
+        """For how many ns P's have run G's, all together."""
+        since = [mp.since for mp in self.sched.allm]  # type: ignore[attr-defined]
+        return self.busy + sum(self.time - t for t in since if t >= 0)
+
     def no_progress(self) -> None:
         busy = [gp for gp in live_gs(self.sched) if gp.atomicstatus in (GRUNNABLE, GRUNNING)]
         busy += [mp.curg for mp in self.sched.allm if mp.curg is not None and mp.curg not in busy]
@@ -264,9 +305,10 @@ class SimPort:
         if len(names) > NAMED:
             names[NAMED:] = [f"{len(names) - NAMED} more"]
         self.limit = self.steps + self.patience
+        hint = "" if self.costs.op else ". Operations are free: who polls needs costs with an `op`"
         raise SimulationError(
             f"{self.patience} steps without any virtual time passing, at {self.place()}; busy: "
-            f"goroutine {', '.join(names) or 'none'}"
+            f"goroutine {', '.join(names) or 'none'}{hint}"
         )
 
     def place(self) -> str:

@@ -17,7 +17,7 @@ from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
-from ..sched.structs import P, Sched
+from ..sched.structs import P, Sched, func_name
 from ..trace.record import Recorder
 from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
@@ -42,7 +42,7 @@ class SimResult:
         value: what main returned.
         now: virtual seconds elapsed.
         stats: how often what was done: "steps" of the scheduler, "spawns", "attempts" to steal, "steals" that
-            succeeded, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in one that goes on).
+            succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in one that goes on).
     """
 
     value: Any
@@ -62,8 +62,19 @@ class SimResult:
         return self.recorder.trace
 
     def digest(self) -> str:
-        """sha256 of the trace: the same for the same program and seed, on every machine and Python."""
-        return self.trace.digest()
+        """sha256 of the trace: the same for the same program and seed, on every machine and Python.
+
+        Raises:
+            ValueError: it was run with `trace=False`, or the recorder was full and dropped the oldest events, so that
+                this would not be about the whole run.
+        """
+        trace = self.trace
+        if dropped := trace.metadata["dropped"]:
+            raise ValueError(
+                f"the recording is not whole: {dropped} events were dropped, {len(trace)} kept; "
+                "pass trace=mpg.trace.Recorder(limit=...) with a larger limit, or take the digest of `.trace`"
+            )
+        return trace.digest()
 
 
 def simulate(
@@ -224,6 +235,8 @@ def prepare(
     port.sched = sched
     if recorder is not None:
         recorder.begin(sched, metadata, shared=True)
+        if not recorder.sites:
+            recorder.name_of = partial(name_of, recorder)  # type: ignore[method-assign]
     sched.new_m_object = m_class(
         movable=port.caps.stacks_move,
         one_victim=policy.victims == "one",
@@ -237,6 +250,15 @@ def prepare(
     sched.spin_share = policy.spinning
     sched.recheck = policy.recheck
     sched.stall_report_ns = 0
+
+
+def name_of(recorder: Recorder, gp: Any, code: Any) -> int:
+    """The string index of a G's name; of a lambda too it says nothing about where its source lies."""
+    own = gp._name is not None and gp._name != func_name(gp.fn)
+    index = recorder.string(gp._name if own else func_name(gp.fn, line=False))
+    if code is not None and gp._name is None:
+        recorder.names[code] = index
+    return index
 
 
 class NoRunnextP(P):
@@ -254,6 +276,7 @@ def stats(sched: Sched, port: SimPort) -> Mapping[str, int]:
     return {
         "steps": port.steps,
         **port.stats,
+        "handoffs": sched.handoffs,
         "ms": sched.mnext - (sched.sysmon is not None),
         "slices": sum(pp.schedtick for pp in sched.allp),
         "inherited": sum(pp.nexttick for pp in sched.allp),
