@@ -229,7 +229,13 @@ class TokenLock(list[None]):
         self.append(None)
 
     def __enter__(self) -> bool:
-        return self.acquire()
+        try:
+            self.pop()
+        except IndexError:
+            from .locks import acquire_slow
+
+            acquire_slow(self)
+        return True
 
     def __exit__(self, *exc: object) -> None:
         self.append(None)

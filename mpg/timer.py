@@ -41,7 +41,9 @@ class SleepTimer(RTimer):
         self.c = None
 
     def release(self) -> None:
-        add_timer(tls.m, self, self.until)
+        mp = tls.m
+        if mp.p is not None:  # else the run is ending, and `unwind` resumes its G
+            add_timer(mp, self, self.until)
 
 
 def wake_sleeper(mp: Any, gp: Any, when: int) -> None:
