@@ -188,6 +188,9 @@ class Port(Protocol):
     def foreign_threads(self) -> bool:
         """True if a thread that is not mpg's has been started since the run began and is alive."""
 
+    def cpu_time(self, mp: M) -> int:
+        """The CPU time that the thread of `mp` has used, in ns; -1 where that cannot be told. From any M."""
+
     def others_alive(self, idents: set[int]) -> bool:
         """True if one of these threads is alive and none of this run's."""
 

@@ -31,6 +31,7 @@ LAYERS: dict[str, float] = {
     "mpg.trace.events": 0,
     "mpg.trace.lanes": 0.1,
     "mpg.trace.text": 0.1,
+    "mpg.trace.cpu": 0.15,
     "mpg.trace.derive": 0.2,
     "mpg.trace.places": 0.2,
     "mpg.trace.summary": 0.3,

@@ -448,6 +448,9 @@ class ExplorerPort:
     def others_alive(self, idents: set[int]) -> bool:
         return False
 
+    def cpu_time(self, mp: M) -> int:
+        return -1
+
     def where(self, mp: M) -> str:
         return ""
 

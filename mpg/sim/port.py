@@ -463,6 +463,9 @@ class SimPort:
     def foreign_threads(self) -> bool:
         return self.arrivals > 0
 
+    def cpu_time(self, mp: M) -> int:
+        return -1
+
     def others_alive(self, idents: set[int]) -> bool:
         return False
 

@@ -78,6 +78,7 @@ MPark: Final = 52
 MWake: Final = 53
 SpinStart: Final = 54
 SpinStop: Final = 55
+CpuTime: Final = 56
 Handoff: Final = 60
 Preempt: Final = 61
 Stall: Final = 62
@@ -203,6 +204,7 @@ def change(text: str, names: dict[int, str]) -> Change | None:
 ANY: Final = ("host", "sim-pinned", "sim-moving", "go")
 OURS: Final = ("host", "sim-pinned", "sim-moving")
 PINNED: Final = ("host", "sim-pinned")
+HOST: Final = ("host",)
 
 # fmt: off
 ROWS: Final = (
@@ -241,6 +243,7 @@ ROWS: Final = (
     ("MWake", MWake, "woken:m", "with:p", "", "", "", OURS, "wake, post"),
     ("SpinStart", SpinStart, "", "", "", "", "m running|parked>spinning", OURS, "become_spinning_locked, startm"),
     ("SpinStop", SpinStop, "", "", "", "", "m spinning>running", OURS, "resetspinning, give_up_p"),
+    ("CpuTime", CpuTime, "of:m", "used:ns", "", "", "", HOST, "sysmon: CPU time that the thread of this M has used"),
     ("Handoff", Handoff, "handed:p", "to:m", "", "", "", OURS, "handoffp; without an M the P goes idle"),
     ("Preempt", Preempt, "late:p", "running:g", "", "", "", OURS, "sysmon asks"),
     ("Stall", Stall, "stuck:p", "culprit:g", "", "", "", OURS, "look_for_stall"),

@@ -5,8 +5,8 @@
 * A lane is in one state at a time. Clocks of two real M's may differ by a few us; a span that begins before the one
   before it has ended begins where that one ends.
 * A P that exists (ProcsChange) and has not been started is idle. In a partial trace nothing is known of it.
-* "running" means that a P was given to the G. Whether the thread had a CPU, or on a build with a GIL the GIL, no trace
-  holds: there are no CPU times in it, so none are drawn.
+* "running" means that a P was given to the G. Whether the thread had a CPU, or on a build with a GIL the GIL, is in
+  `data/cpu.py`.
 
 States of P's: running, syscall (its G is in a call in place), spinning, system (its M schedules), idle. Of M's the
 same; idle is parked. Of G's: running, runnable, syscall, netpoll (waits for I/O) and blocked.
