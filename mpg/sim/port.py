@@ -93,6 +93,32 @@ class SimLock:
         self.held = False
 
 
+class OrderedLock(SimLock):
+    """The same where invariants are checked: locks are taken in their order."""
+
+    __slots__ = ("order", "primitive")
+
+    def __init__(self, port: SimPort, *, primitive: bool = False) -> None:
+        super().__init__(port.world)
+        self.order = port.order
+        self.primitive = primitive
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        super().acquire()
+        self.order.took(self)
+        return True
+
+    def release(self) -> None:
+        self.held = False
+        self.order.gave_back(self)
+
+    def append(self, token: None) -> None:
+        self.release()
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
 class Outsider:
     """What `tls.m` is while the world is built or acts by itself, and on a spare M: in the world, without a G."""
 
@@ -173,7 +199,10 @@ class SimPort:
         self.warned = False
         self.watch: Callable[[float], None] | None = None  # is told the wall time at each step
         self.check: Callable[[Sched], None] | None = None  # invariants, when no M is inside the scheduler
+        self.check_step: Callable[[Sched], None] | None = None  # the same for those that hold at every step
+        self.order: Any = None  # of locks, if that is checked
         self.check_every = 1
+        self.checks = 0
         self.quiets = 0  # such moments
 
     # The clock.
@@ -204,6 +233,8 @@ class SimPort:
             when, seq, who = heappop(heap)
             if who.note != seq or who.exited:
                 continue
+            if self.check_step is not None:
+                self.checked()
             if when > self.time:
                 if self.check is not None and self.quiet():
                     self.quiets += 1
@@ -223,6 +254,13 @@ class SimPort:
                 tls.m = who
                 self.running = who.curg
                 who.thread.switch()
+
+    def checked(self) -> None:
+        """Check the invariants of every step, if it is their turn."""
+        self.checks += 1
+        if self.checks % self.check_every == 0 and not self.sched.stopping:
+            assert self.check_step is not None
+            self.check_step(self.sched)
 
     def quiet(self) -> bool:
         """Does every M sleep or work?"""
@@ -251,6 +289,8 @@ class SimPort:
         self.steps += 1
         if self.steps > self.limit:
             self.no_progress()
+        if self.check_step is not None:
+            self.checked()
         wall = perf_counter()
         if wall - self.stepped > LONG_STEP and not self.warned:
             self.warn(wall - self.stepped)
@@ -341,10 +381,18 @@ class SimPort:
     # M's.
 
     def new_lock(self) -> Lock:
-        return SimLock(self.world)
+        return SimLock(self.world) if self.order is None else OrderedLock(self)
 
     def new_token_lock(self) -> TokenLock:
-        return SimLock(self.world)
+        return SimLock(self.world) if self.order is None else OrderedLock(self, primitive=True)
+
+    def rank(self, lock: OrderedLock) -> int:
+        """Whose lock it is, as an index of `invariants.RANKS`."""
+        sched = self.sched
+        if lock.primitive or lock is sched.lock:
+            return 0 if lock.primitive else 1
+        sysmon = [sched.sysmon] if sched.sysmon is not None else []
+        return 3 if any(lock is mp.lock for mp in (*sched.allm, *sysmon)) else 2
 
     def new_ring(self) -> Any:
         return deque()

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..current import tls
+from ..errors import DeadlockError
 from ..port import Capabilities
 from .costs import Costs
 from .knobs import Policy
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Measured", "Scenario", "measure", "sweep"]
 
 NAN = float("nan")
+NAMED = 3  #: G's of a deadlock, in its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +204,12 @@ def attempt(scenario: Scenario) -> Measured | str:
 
 
 def failure(exc: BaseException) -> str:
-    """An exception in a line: its class, the first line of its message, its notes."""
+    """An exception in a line: its class, the first line of its message, the G's of a deadlock, its notes."""
     first, *_ = str(exc).splitlines() or [""]
-    return "; ".join([f"{type(exc).__name__}: {first}".rstrip(": "), *getattr(exc, "__notes__", ())])
+    asleep = exc.goroutines if isinstance(exc, DeadlockError) else ()
+    more = [f"{len(asleep) - NAMED} more"] if len(asleep) > NAMED else []
+    notes = getattr(exc, "__notes__", ())
+    return "; ".join([f"{type(exc).__name__}: {first}".rstrip(": "), *asleep[:NAMED], *more, *notes])
 
 
 Outcome = Measured | str | BaseException

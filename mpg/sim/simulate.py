@@ -108,8 +108,9 @@ def simulate(
         deadlock: raise DeadlockError when nothing can run any more.
         patience: how many steps may pass without any virtual time passing.
         progress: say on stderr every second how far it is. Default: after three seconds, if that is a terminal.
-        invariants: check those of `mpg.explorer` at every so-manieth moment when time passes and no M is inside the
-            scheduler; 1 is each, 0 none. For the development of the scheduler: a check looks at everything.
+        invariants: check those of `mpg.explorer` at every so-manieth step and operation, and at every so-manieth
+            moment when time passes and no M is inside the scheduler; 1 is each, 0 none. For the development of the
+            scheduler: a check looks at everything.
 
     Raises:
         RuntimeError: inside a run or another simulation.
@@ -127,6 +128,8 @@ def simulate(
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     if not isinstance(seed, int):
         raise TypeError(f"seed is an int, not {type(seed).__name__}")
+    if not isinstance(policy, (Policy, type(None))):
+        raise TypeError(f"policy is a mpg.sim.Policy, not {type(policy).__name__}")
     policy = policy or Policy()
     port = SimPort(capabilities(like, policy), chosen_costs(like, costs), seed, patience=patience)
     port.retry_rate = policy.retry_rate
@@ -134,9 +137,9 @@ def simulate(
     if meter.wanted:
         port.watch = meter
     if invariants:
-        from ..explorer.invariants import check
+        from ..explorer.invariants import LockOrder, check, check_step
 
-        port.check = check
+        port.check, port.check_step, port.order = check, check_step, LockOrder(port.rank)
         port.check_every = int(invariants)
     context = copy_context()
     recorder, path = recorder_for(trace, kept=True)
@@ -207,7 +210,7 @@ def capabilities(like: str | Capabilities, policy: Policy) -> Capabilities:
     """What the world can do, as `like` says, changed by `policy`."""
     if isinstance(like, Capabilities):
         caps = like
-    elif like in LIKE:
+    elif isinstance(like, str) and like in LIKE:
         caps = LIKE[like]
     else:
         raise ValueError(f"like is one of {', '.join(LIKE)}, or Capabilities, not {like!r}")
@@ -223,7 +226,7 @@ def chosen_costs(like: str | Capabilities, costs: str | Costs | None) -> Costs:
         return costs
     if costs is None:
         return COSTS["go" if like == "go" else "cpython"]
-    if costs not in COSTS:
+    if not isinstance(costs, str) or costs not in COSTS:
         raise ValueError(f"costs is one of {', '.join(COSTS)}, or Costs, not {costs!r}")
     return COSTS[costs]
 

@@ -61,6 +61,8 @@ class Steps:
             self.debt = debt = self.debt + self.op
             if debt >= OWED or steps > port.look:
                 port.operate(self)
+            if port.check_step is not None:
+                port.checked()
         return self.bell  # type: ignore[no-any-return]
 
     @attn.setter
@@ -152,6 +154,7 @@ class OneVictim:
     """Policy.victims == "one": a single attempt, at one random P."""
 
     __slots__ = ()
+    looks_everywhere = False
 
     def steal(self: Any, pp: P) -> G | None:
         port, allp = self.port, self.sched.allp
