@@ -472,12 +472,13 @@ mpg.run(main)
     [
         "mpg.go(announce, mpg.current_g()); mpg.sleep(1000)",
         "mpg.go(announce, mpg.current_g()); mpg.to_thread(time.sleep, 1000)",
-        "mpg.go(say, 'ready').join(); compute()",
+        "compute()",
     ],
 )
 def test_sigterm_does_not_lose_what_is_recorded(lasting: str, tmp_path: Path) -> None:
     source = f"""
 def compute():
+    say("ready")
     while True:
         pass
 
