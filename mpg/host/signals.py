@@ -36,7 +36,16 @@ TERM_STATUS = 128 + signal.SIGTERM
 
 @contextmanager
 def terminable(wanted: bool) -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, if that is `wanted`, this is the main thread and nobody else handles it."""
+    """Let SIGTERM raise SystemExit, if that is `wanted`, this is the main thread and nobody else handles it.
+
+    It may strike in the middle of anything, so whatever comes out of that is SystemExit.
+    """
+    struck = []
+
+    def exit_on_term(signum: int, frame: Any) -> None:
+        struck.append(signum)
+        raise SystemExit(TERM_STATUS)
+
     wanted = (
         wanted
         and threading.current_thread() is threading.main_thread()
@@ -46,13 +55,13 @@ def terminable(wanted: bool) -> Iterator[None]:
         signal.signal(signal.SIGTERM, exit_on_term)
     try:
         yield
+    except BaseException:
+        if struck:
+            raise SystemExit(TERM_STATUS) from None
+        raise
     finally:
         if wanted and signal.getsignal(signal.SIGTERM) is exit_on_term:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def exit_on_term(signum: int, frame: Any) -> None:
-    raise SystemExit(TERM_STATUS)
 
 
 class Signals:
