@@ -179,8 +179,11 @@ class Port(Protocol):
     def stall(self, mp: M, ns: int) -> None:
         """Block the thread of `mp`, which is the caller, without telling the scheduler."""
 
-    def offload(self, call: Callable[[], None]) -> None:
-        """Run `call` on a spare M, which has no P; FIFO once all spare M's are busy."""
+    def offload(self, call: Callable[[Any], None]) -> None:
+        """Run `call(spare)` on a spare M, which has no P; FIFO once all spare M's are busy.
+
+        `spare.pen` is what the recorder has for that M; None at first.
+        """
 
     def watch_term(self, sched: Sched, on: bool) -> None:
         """Route SIGTERM to `sched.on_term`, or stop doing so."""

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HostPort", "gil_enabled"]
 
-cpu_clock: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", None)  # not on macOS and Windows
+cpu_clock: Callable[[int], int] | None = getattr(
+    time, "pthread_getcpuclockid", None
+)  # not on macOS and Windows
 
 
 LONGEST = 1e6  #: seconds; epoll takes no more than 24 days, and a sleep may end early
@@ -85,7 +87,9 @@ class HostPort:
         mp.thread = threading.current_thread()
         self.idents.add(threading.get_ident())
         if cpu_clock is not None:
-            self.cpu_clocks[mp.id] = cpu_clock(threading.get_ident())  # of a dead thread it would be undefined
+            self.cpu_clocks[mp.id] = cpu_clock(
+                threading.get_ident()
+            )  # of a dead thread it would be undefined
         tls.m = mp
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:
@@ -149,7 +153,7 @@ class HostPort:
     def stall(self, mp: M, ns: int) -> None:
         time.sleep(ns / 1e9)
 
-    def offload(self, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[Any], None]) -> None:
         self.spares.submit(call)
 
     def watch_term(self, sched: Sched, on: bool) -> None:

@@ -287,4 +287,4 @@ def report(sched: Sched, mp: M, gp: G, pp: P, stuck: int) -> None:
         f"{len(mp.gs)} started G's of its thread wait. Use mpg.to_thread for blocking calls. It is at:\n"
         f"{sched.port.where(mp)}"
     )
-    sched.port.offload(lambda: log.warning("%s", text))
+    sched.port.offload(lambda spare: log.warning("%s", text))

@@ -490,7 +490,7 @@ class SimPort:
 
         return charged
 
-    def offload(self, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[Any], None]) -> None:
         idle = self.spares
         spare = idle.pop() if idle else Spare(self)
         delay = self.costs.thread_start if spare.call is None else self.costs.futex_wake
@@ -530,13 +530,14 @@ class Spare(Outsider):
 
     def __init__(self, port: SimPort) -> None:
         super().__init__(port)
-        self.call: Callable[[], None] | None = None
+        self.call: Callable[[Any], None] | None = None
+        self.pen: Any = None
         self.thread = greenlet(self.loop, port.hub)
 
     def loop(self) -> None:
         while True:
             assert self.call is not None
-            self.call()
+            self.call(self)
             self.port.spares.append(self)
             self.port.leave_to_hub(self)
 

@@ -42,7 +42,8 @@ class SimResult:
         value: what main returned.
         now: virtual seconds elapsed.
         stats: how often what was done: "steps" of the scheduler, "spawns", "attempts" to steal, "steals" that
-            succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in one that goes on).
+            succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in
+            one that goes on).
     """
 
     value: Any
@@ -280,7 +281,7 @@ def stats(sched: Sched, port: SimPort) -> Mapping[str, int]:
         "steps": port.steps,
         **port.stats,
         "handoffs": sched.handoffs,
-        "ms": sched.mnext - (sched.sysmon is not None),
+        "ms": len(sched.allm),
         "slices": sum(pp.schedtick for pp in sched.allp),
         "inherited": sum(pp.nexttick for pp in sched.allp),
     }

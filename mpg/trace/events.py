@@ -20,8 +20,8 @@ call on a spare M, whose owner keeps its P; so this table is the judge and not G
 
 The two ways to leave by a blocking call. In place: `GoSyscallBegin "blocking"` keeps G, M and P together until
 `GoSyscallEnd`, or `ProcSteal` takes the P and `GoSyscallEndBlocked` makes the G runnable. On a spare M:
-`GoSyscallBegin "to_thread"` takes the G off its P and M, which go on; `Offload`, `OffloadEnd` frame the call, and
-`GoSyscallEndBlocked` on the owner, or `GoUnblock` if the wait is ended early, makes the G runnable.
+`GoSyscallBegin "to_thread"` takes the G off its P and M, which go on; `Offload`, `OffloadEnd` on the spare M frame
+the call, and `GoSyscallEndBlocked` on the owner, or `GoUnblock` if the wait is ended early, makes the G runnable.
 
 Rejected: an enum (members are shared objects, see `status.py`); a class for each event (the recorder appends
 plain ints); strings in the columns (a million events would be a million objects).
@@ -248,8 +248,8 @@ ROWS: Final = (
     ("Preempt", Preempt, "late:p", "running:g", "", "", "", OURS, "sysmon asks"),
     ("Stall", Stall, "stuck:p", "culprit:g", "", "", "", OURS, "look_for_stall"),
     ("Relief", Relief, "relief:p", "stuck:p", "", "", "", PINNED, "help_out"),
-    ("Offload", Offload, "spare:m", "", "", "", "", PINNED, "to_thread, on the owner; -1 if none is known yet"),
-    ("OffloadEnd", OffloadEnd, "owner:m", "", "", "", "", PINNED, "Offload.finish, on the spare M"),
+    ("Offload", Offload, "owner:m", "", "", "", "", PINNED, "Offload, on the spare M: it begins the call"),
+    ("OffloadEnd", OffloadEnd, "owner:m", "", "", "", "", PINNED, "Offload, on the spare M: the call has ended"),
     ("NetpollReady", NetpollReady, "n:int", "", "", "", "", OURS, "netpoll"),
     ("TimerFire", TimerFire, "of:p", "late:ns", "", "", "", OURS, "check_timers"),
     ("RegionBegin", RegionBegin, "name:string", "", "", "", "", ANY, "the program"),

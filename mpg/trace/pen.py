@@ -356,6 +356,21 @@ class Pen:
         pp = mp.p
         self.row(self.now(), ev.GoSyscallEndBlocked, -1 if pp is None else pp.id, gp.id, -1, -1)
 
+    def of_spare(self, sched: Any, spare: Any) -> Pen:
+        """What a spare M writes with. It has no number of its own until somebody records."""
+        pen: Pen | None = spare.pen
+        if pen is None:
+            with sched.lock:
+                mid = sched.mnext
+                sched.mnext += 1
+            pen = spare.pen = self.owner.pen(mid, self.now)
+            pen.bare(ev.MStart, self.m)
+        return pen
+
+    def offload(self, kind: int, gp: Any, mp: Any) -> None:
+        """Offload, OffloadEnd: this spare M makes a call for a G of `mp`."""
+        self.row(self.now(), kind, -1, gp.id, mp.id, -1)
+
     def drop(self, gps: list[Any]) -> None:
         """GoDrop of fresh G's, at the end of a run."""
         now = self.now()

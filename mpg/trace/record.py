@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from itertools import count
 from struct import pack
 from typing import TYPE_CHECKING, Any, Final
@@ -80,11 +81,15 @@ class Recorder:
 
     def new_pen(self, mp: Any) -> Pen:
         """What `mp` writes with."""
+        return self.pen(mp.id, mp.now)
+
+    def pen(self, mid: int, now: Callable[[], int]) -> Pen:
+        """What the M of this number writes with."""
         with self.lock:
             if not self.shared or not self.streams:
                 self.streams.append(Stream())
             stream = self.streams[-1]
-        return Pen(self, mp.id, mp.now, stream)
+        return Pen(self, mid, now, stream)
 
     def name_of(self, gp: Any, code: Any) -> int:
         """The string index of a G's name."""

@@ -176,6 +176,9 @@ def linked(trace: Trace, g: int, *, t0: float | None = None, t1: float | None = 
     for name in out.dtype.names or ():
         out[name] = on_m[name]
     found: Rows = out[np.argsort(out["t0"], kind="stable")]
+    if len(found):  # a spare M may begin with the call before the G's own M has noted that the G has left
+        found["t0"][1:] = np.maximum(found["t0"][1:], np.maximum.accumulate(found["t1"])[:-1])
+        found["t1"] = np.maximum(found["t0"], found["t1"])
     return found
 
 
