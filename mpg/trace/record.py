@@ -163,4 +163,7 @@ class Recorder:
         from .trace import Trace
 
         columns, dropped = read(self)
-        return Trace(*columns, strings=tuple(self.strings), metadata={**self.metadata, "dropped": dropped})
+        metadata = {**self.metadata, "dropped": dropped}
+        if not self.over:
+            metadata["unfinished"] = True
+        return Trace(*columns, strings=tuple(self.strings), metadata=metadata)

@@ -237,7 +237,7 @@ class Trace:
 
     def story(self, g: int) -> str:
         """The life of one G in sentences, a line for each event."""
-        from .text import story
+        from .story import story
 
         return story(self, g)
 
