@@ -269,7 +269,7 @@ WRONG = [
         "what is not there",
     ),
     (STOLEN.replace("RunqLen 0 0\n5", "RunqLen 1 0\n5", 1) + ENDED, "there are 0 G's"),
-    (STOLEN.replace("6 P1 M1 - RunqLen 0 0", "") + ENDED, "it takes|no RunqLen|has no"),
+    (STOLEN.replace("6 P1 M1 - RunqLen 0 0", "") + ENDED, "followed by a RunqLen"),
     (
         STOLEN
         + ENDED.replace("MPark 9", "MPark 9\n8 P1 M1 - ProcStart\n8 P1 M1 - ProcStop\n8 - M1 - MPark 9"),
