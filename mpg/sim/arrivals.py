@@ -21,6 +21,7 @@ from ..sched.runq import put_global_locked
 from ..sched.structs import G, new_g
 from ..seconds import to_ns
 from ..status import GRUNNABLE
+from ..trace.events import GlobqLen
 from .port import SimPort
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Source:
         gp = new_g(new_goid(sched.m0), self.fn, (port.time / 1e9,), None, self.context.copy(), None, 0)
         sched.m0.created += 1
         if sched.m0.rec is not None:
-            sched.m0.rec.arrives(gp, sched.allp[self.p].m)
+            sched.m0.rec.arrives(gp, sched.allp[self.p])
         inject(sched, sched.allp[self.p], gp)
         self.next()
 
@@ -105,6 +106,8 @@ def inject(sched: Sched, pp: P, gp: G) -> None:
         else:
             idle = False
             put_global_locked(sched, (gp,))
+            if sched.m0 is not None and sched.m0.rec is not None:
+                sched.m0.rec.world(GlobqLen, len(sched.globq))
     if len(pp.ring) < RING:
         pp.ring.append(gp)
     if idle:

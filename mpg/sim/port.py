@@ -43,6 +43,7 @@ from ..sched.mlife import startm
 from ..sched.proc import checkpoint
 from ..seconds import to_ns
 from ..status import GRUNNABLE, GRUNNING
+from ..trace.events import MWake
 from ..work import stall, work
 from .costs import Costs
 from .steps import SLEEPING, WORKING
@@ -427,6 +428,10 @@ class SimPort:
         if mp.doing == SLEEPING:
             mp.doing = 0
             self.resume_at(mp, self.time + self.costs.futex_wake)
+            if (
+                mp.rec is not None and tls.m.rec is None and not self.sched.stopping
+            ):  # an arrival, a call's end
+                mp.rec.world(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
             tls.m.debt += self.costs.wakeup
 
     def usleep(self, mp: M, ns: int) -> None:

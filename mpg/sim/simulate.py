@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -150,7 +150,9 @@ def simulate(
         "procs": procs,
         "gil": not port.caps.parallel,
         "seed": seed,
-        "like": like if isinstance(like, str) else "custom",
+        "like": like if isinstance(like, str) else asdict(like),
+        "costs": named_costs(like, costs),
+        "policy": asdict(policy),
     }
 
     def world() -> None:
@@ -178,6 +180,8 @@ def simulate(
                 greenlet(world).switch()
         except BaseException as exc:
             add_place(port, exc)
+            if recorder is not None:  # the world itself broke: no M has come to its end
+                recorder.metadata["unfinished"] = True
             raise
         finally:
             tls.m = PLAIN
@@ -230,6 +234,13 @@ def chosen_costs(like: str | Capabilities, costs: str | Costs | None) -> Costs:
     if not isinstance(costs, str) or costs not in COSTS:
         raise ValueError(f"costs is one of {', '.join(COSTS)}, or Costs, not {costs!r}")
     return COSTS[costs]
+
+
+def named_costs(like: str | Capabilities, costs: str | Costs | None) -> str | dict[str, Any]:
+    """For the metadata of a trace: the name, or what each step takes."""
+    if isinstance(costs, Costs):
+        return asdict(costs)
+    return costs or ("go" if like == "go" else "cpython")
 
 
 def prepare(

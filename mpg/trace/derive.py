@@ -35,6 +35,7 @@ from .lanes import (
     table,
     text,
 )
+from .stolen import stolen
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -54,6 +55,7 @@ __all__ = [
     "spans_m",
     "spans_p",
     "steals",
+    "stolen",
     "waits",
 ]
 
@@ -176,7 +178,7 @@ def latencies(trace: Trace) -> Rows:
     cause[stop] = np.where(a[stop] == text(trace, "runtime.Gosched"), code["gosched"], code["preempted"])
     cause[kind == ev.GoSyscallEndBlocked] = code["syscall"]
     cause[(kind == ev.GoUnblock) & (b == text(trace, st.OFFLOADED))] = code["syscall"]
-    cause[trace.a[end] == text(trace, "stolen")] = code["stolen"]
+    cause[np.isin(end, stolen(trace)["end"])] = code["stolen"]
     ns = spans["t1"] - spans["t0"]
     return table(
         "g t0 t1 ns cause p begin end",

@@ -168,15 +168,15 @@ def text(trace: Trace, word: str) -> int:
 
 
 def came_home(trace: Trace, rows: Ints) -> npt.NDArray[np.bool_]:
-    """Which of these GoSyscallEndBlocked end a call on a spare M: the owner has long been doing something else."""
+    """Which of these GoSyscallEndBlocked may end a call on a spare M: the owner has long been doing something else."""
     told = (trace.kind == ev.GoStatus) & (trace.b == st.GSYSCALL)
     begun = np.flatnonzero((trace.kind == ev.GoSyscallBegin) | told)
     if not len(begun):
-        return np.zeros(len(rows), bool)
+        return np.ones(len(rows), bool)
     subject = np.where(told[begun], trace.a[begun], trace.g[begun])
     moved = np.where(told[begun], trace.m[begun] < 0, trace.a[begun] == text(trace, st.OFFLOADED))
     begin = neighbour(subject, begun, trace.g[rows], rows)
-    out: npt.NDArray[np.bool_] = (begin >= 0) & moved[begin]
+    out: npt.NDArray[np.bool_] = (begin < 0) | moved[begin]
     return out
 
 

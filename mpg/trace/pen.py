@@ -147,14 +147,18 @@ class Pen:
         if self.sites and gp.site is not None:
             self.site(mp, gp, gp.site, gp.site_lasti)
 
-    def arrives(self, gp: Any, holder: Any) -> None:
-        """GoCreate by the world: nobody of the program has made it. `holder` is the M that has the P it goes to."""
+    def arrives(self, gp: Any, pp: Any) -> None:
+        """GoCreate by the world: nobody of the program has made it. It goes to `pp`."""
         name = self.owner.name_of(gp, getattr(gp.fn, "__code__", None))
-        self.put((self.now(), ev.GoCreate, -1, gp.id, name, -1))
+        self.world(ev.GoCreate, gp.id, name, pp.id)
+        if pp.m is not None and pp.m.rec is not None:
+            pp.m.rec.calm = False
+
+    def world(self, kind: int, a: int, b: int = -1, p: int = -1) -> None:
+        """One event that no M of the run has brought about. In a simulation, where all write to one stream."""
+        self.put((self.now(), p + 1 << KIND_BITS | kind, -1, a, b, -1))
         if len(self.rows) >= self.full:
             self.owner.roll(self.stream)
-        if holder is not None and holder.rec is not None:
-            holder.rec.calm = False
 
     def site(self, mp: Any, gp: Any, code: Any, lasti: int) -> None:
         """GoSite: a place in the program, created or blocking there."""

@@ -122,5 +122,10 @@ def check_places(check: Check) -> None:
     rows = rows[~came_home(trace, rows)]
     on_m.add(rows, m[rows], FREE, g[rows])
     on_m.add(rest, m[rest], SAME, FREE)
+    rows = where(ev.GoCreate, ev.GoUnblock)  # who makes a G runnable is there, and runs
+    check.fault(rows, (m[rows] < 0) & (g[rows] >= 0), lambda i: f"G {g[i]} acts, and on no M")
+    if not check.exact:
+        rows = rows[g[rows] >= 0]
+    on_m.add(rows, m[rows], SAME, g[rows])
     on_p.judge()
     on_m.judge()

@@ -148,6 +148,10 @@ class Recorder:
 
     # Afterwards.
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With its trace, so that what a simulation returns can be sent to another process."""
+        return recorded, (self.limit, self.sites, self.trace if self.metadata else None)
+
     @property
     def trace(self) -> Trace:
         """What has been recorded; of a run that is over always the same object."""
@@ -168,4 +172,17 @@ class Recorder:
         from .trace import Trace
 
         columns, dropped = read(self)
-        return Trace(*columns, strings=tuple(self.strings), metadata={**self.metadata, "dropped": dropped})
+        metadata = {**self.metadata, "dropped": dropped}
+        if not self.over:
+            metadata["unfinished"] = True
+        return Trace(*columns, strings=tuple(self.strings), metadata=metadata)
+
+
+def recorded(limit: int, sites: bool, trace: Trace | None) -> Recorder:
+    """A recorder that comes from another process: its run, if it had one, is over."""
+    recorder = Recorder(limit, sites=sites)
+    if trace is not None:
+        recorder.metadata = dict(trace.metadata)
+        recorder.made = trace
+        recorder.end()
+    return recorder

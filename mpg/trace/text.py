@@ -27,32 +27,17 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ..status import GSTATUS
-from . import events as ev
 from .events import KINDS, NAMES, STRINGS, Arg
 
 if TYPE_CHECKING:
     from .trace import Trace
 
-__all__ = ["line", "parse", "story", "to_text"]
+__all__ = ["line", "parse", "to_text"]
 
 TOKEN: Final = re.compile(r'([A-Za-z_]+=)?("(?:[^"\\]|\\.)*"|[^\s"]+)(?:\s+|$)')
 UNITS: Final = {"": 1, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 TIME: Final = re.compile(r"(-?\d+)(?:\.(\d+))?(ns|us|ms|s|)")
 LETTERS: Final = {"p": "P", "m": "M", "g": "G"}
-
-
-#: Events in a story besides those that change the G.
-TOLD: Final = {
-    ev.Preempt,
-    ev.Stall,
-    ev.Offload,
-    ev.RegionBegin,
-    ev.RegionEnd,
-    ev.TaskBegin,
-    ev.TaskEnd,
-    ev.Log,
-}
 
 
 def to_text(trace: Trace) -> str:
@@ -188,65 +173,3 @@ def parse_value(kind: str, word: str, strings: list[str], index: dict[str, int])
     if kind in LETTERS and int(word) >= 0:
         raise ValueError(f"{word} should be {LETTERS[kind]}{word}")
     return int(word)
-
-
-def story(trace: Trace, g: int) -> str:
-    """The life of one G: when, what, and for how long it was so."""
-    rows = trace.mentions("g", g).nonzero()[0].tolist()
-    lines: list[str] = []
-    start, since = (int(trace.ts[rows[0]]) if rows else 0), None
-    for i in rows:
-        ts = int(trace.ts[i])
-        text = sentence(trace, i, g)
-        if not text:
-            continue
-        spent = ""
-        if mine(trace, i, g):
-            spent = f", after {(ts - since) / 1000:.3f} us" if since is not None else ""
-            since = ts
-        lines.append(f"{(ts - start) / 1000:12.3f} us  G {g} {text}{spent}")
-    return "\n".join(lines) if lines else f"G {g} does not occur"
-
-
-def mine(trace: Trace, i: int, g: int) -> bool:
-    """Does this event change the state of G `g`?"""
-    event = KINDS.get(int(trace.kind[i]))
-    return event is not None and event.g is not None and int(getattr(trace, event.g.who)[i]) == g
-
-
-def sentence(trace: Trace, i: int, g: int) -> str:
-    kind, a, b = (int(column[i]) for column in (trace.kind, trace.a, trace.b))
-    p, m, own = (int(column[i]) for column in (trace.p, trace.m, trace.g))
-    if not mine(trace, i, g):
-        if own == g and kind == ev.GoCreate:
-            return f"creates G {a} ({trace.string(b)})"
-        if own == g and kind == ev.GoUnblock:
-            return f"makes G {a} runnable"
-        return f"is there: {line(trace, i).split(' ', 4)[4]}" if kind in TOLD else ""
-    by = f"by G {own}" if own >= 0 and own != g else "by the scheduler"
-    reason = trace.string(a)
-    match kind:
-        case ev.GoCreate:
-            return f"({trace.string(b)}) is created {by}"
-        case ev.GoStart:
-            return f"starts to run on P {p}, M {m}" + (f", taken from: {reason}" if reason else "")
-        case ev.GoStop:
-            return f"leaves P {p} and stays runnable ({reason})"
-        case ev.GoBlock:
-            return f"leaves P {p} and waits: {reason}" + (f", object {b}" if b >= 0 else "")
-        case ev.GoUnblock:
-            how = f" ({trace.string(b)})" if b >= 0 else ""
-            return f"is made runnable {by}{how}"
-        case ev.GoSyscallBegin:
-            return f"begins a blocking call ({reason})"
-        case ev.GoSyscallEnd:
-            return f"comes back from its call and still has P {p}"
-        case ev.GoSyscallEndBlocked:
-            return "comes back from its call without a P and is runnable"
-        case ev.GoStatus:
-            return f"is {GSTATUS.get(b, b)}"
-        case ev.GoEnd:
-            return "ends"
-        case ev.GoDrop:
-            return "is dropped: the run is over before it began"
-    return ""

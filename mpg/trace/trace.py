@@ -6,9 +6,10 @@
   "partial" is set on what `filter` returns: such a trace may begin in the middle of things.
 * The file is a compressed .npz of columns, each in the smallest integer type that holds it, times as
   differences: a million events take 5 to 8 MB.
+* It can be pickled, to cross from one process to another together with the result or exception that carries it.
 
 Rejected: one structured array as the store (it compresses to half as much again, and each operation on a column
-strides over the other six), pickle (a trace is handed around, and unpickling runs code), parquet (a
+strides over the other six), pickle as a file (a trace is handed around, and unpickling runs code), parquet (a
 dependency).
 """
 
@@ -152,6 +153,11 @@ class Trace:
         with open(path, "wb") as file:
             np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)  # type: ignore[arg-type]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Columns, strings and metadata; what was derived from them is not sent."""
+        columns = [getattr(self, name) for name in COLUMNS]
+        return rebuilt, (columns, self.strings, dict(self.metadata))
+
     def digest(self) -> str:
         """sha256 over the columns, 8 bytes a number, and the strings, each after its length; nothing else."""
         sha = hashlib.sha256()
@@ -195,7 +201,11 @@ class Trace:
         m: int | None = None,
         kind: str | int | Iterable[str | int] | None = None,
     ) -> Trace:
-        """The events with t0 <= ts < t1 of these kinds that happen to, or name, this G, P and M."""
+        """The events with t0 <= ts < t1 of these kinds that happen to, or name, this G, P and M.
+
+        Raises:
+            ValueError: there is no event of that kind.
+        """
         keep = np.ones(len(self), bool)
         if t0 is not None:
             keep &= self.ts >= t0
@@ -206,6 +216,9 @@ class Trace:
                 keep &= self.mentions(what, wanted)
         if kind is not None:
             kinds = [kind] if isinstance(kind, str | int) else list(kind)
+            unknown = [one for one in kinds if (one not in NAMES if isinstance(one, str) else one not in KINDS)]
+            if unknown:
+                raise ValueError(f"there is no event {', '.join(map(repr, unknown))}: mpg.trace.EVENTS has them all")
             codes = [NAMES[one].code if isinstance(one, str) else one for one in kinds]
             keep &= np.isin(self.kind, codes)
         columns = [getattr(self, name)[keep] for name in COLUMNS]
@@ -237,7 +250,7 @@ class Trace:
 
     def story(self, g: int) -> str:
         """The life of one G in sentences, a line for each event."""
-        from .text import story
+        from .story import story
 
         return story(self, g)
 
@@ -270,6 +283,11 @@ class Trace:
 
 
 load = Trace.load
+
+
+def rebuilt(columns: list[Ints], strings: tuple[str, ...], metadata: dict[str, Any]) -> Trace:
+    """A trace that comes from another process."""
+    return Trace(*columns, strings=strings, metadata=metadata)
 
 
 def column(name: str, values: npt.ArrayLike) -> Ints:

@@ -2,21 +2,27 @@
 
 1. Each row: a known kind that exists in the trace's world, numbers not below -1, texts that exist, and the p, m
    and g that such an event needs.
-2. Time: it never goes back within one M; with a virtual clock it never goes back at all. (Between M's of a real
-   machine a few us of disorder are no fault: rows are in causal order.)
+2. Time: it never goes back within one M; with a virtual clock it never goes back at all. On a real machine rows are in
+   causal order, and the clocks of two M's contradict it by no more than is known to happen (`clocks.py`).
 3. States: each change of a G, P or M is legal by the table of `events.py`, and a snapshot repeats the state. A G
    begins by GoCreate or GoStatus; a P may begin idle.
 4. Places: a P has at most one M and an M one P; a P and an M run at most one G, the same one, and the G that
    leaves is the one that was there; whoever writes has the P it says; an M parks without P and G.
-5. CPU times: that of an M never goes back, nor does it grow faster than time.
-6. Queues: 0 to 256 in a ring and one in runnext; a steal takes at least one, from another P, and what its rule
-   says of what the victim had (on a real machine: at most that).
+    rules = (check_rows, check_time, check_states, check_places, check_cpu, check_queues, check_clocks, check_exact)
+    for rule in rules:
 
 A trace that is "partial" (`filter`), and what follows a `Dropped`, may begin in the middle of things: there the
 first mention of a G, P or M is believed.
 
-Not checked, because real machines may break them for a moment: that spinning M's are at most half the busy P's,
-that a thief's own queue was empty, that lengths add up.
+Not checked on real machines, because they may break it for a moment: rule 6. Nor in simulations, because nothing else
+in a trace says it:
+
+* a TimerFire that made no G ready (a timer may call anything), or one too many; how late it was;
+* an MWake of an M whose deadline has come as well, or that would have ended with the run;
+* a Handoff to a spinning M while other P's were idle, for which a timer may have been the reason; with pinned stacks,
+  one to an M that slept, which may have waited for a P;
+* in which of ring and runnext a G was: RunqLen counts both; which started G's have left the inbox of their M;
+* a RunqLen that repeats what was told before; lengths after the first GoDrop, or after a loss.
 """
 
 from __future__ import annotations
@@ -29,7 +35,9 @@ import numpy.typing as npt
 
 from .. import status as st
 from . import events as ev
+from .clocks import check_clocks
 from .events import EVENTS, KINDS, MSTATUS, Change, InvalidTrace
+from .exact import check_exact
 from .lanes import neighbour, text
 from .places import UNKNOWN, check_places, previous
 
@@ -76,6 +84,8 @@ class Check:
         dropped = np.cumsum(trace.kind == ev.Dropped)
         self.epoch: Ints = dropped.astype(np.int64)
         self.real = trace.metadata.get("clock", "virtual") != "virtual"
+        simulated = str(trace.metadata.get("world")).startswith("sim-")
+        self.exact = simulated and not self.real and not self.partial and not dropped.any()
 
     def fault(self, rows: Ints, bad: Bools, rule: str | Callable[[int], str]) -> None:
         """Remember the first of `rows` that is bad, if it comes before all others."""
@@ -102,7 +112,11 @@ def validate(trace: Trace) -> None:
         InvalidTrace: with the first row that breaks a rule.
     """
     check = Check(trace)
+<<<<<<< HEAD
     for rule in (check_rows, check_time, check_states, check_places, check_cpu, check_queues):
+=======
+    for rule in (check_rows, check_time, check_states, check_places, check_queues, check_clocks, check_exact):
+>>>>>>> w3
         rule(check)
     if check.first < len(trace):
         from .text import line
@@ -224,6 +238,13 @@ def check_queues(check: Check) -> None:
     rows = where(ev.RunqLen)
     check.fault(rows, (a[rows] < 0) | (a[rows] > RING + 1), f"a ring and runnext hold 0 to {RING + 1} G's")
     check.fault(rows, b[rows] < -1, "a queue cannot be shorter than empty")
+    rows = where(ev.Overflow)
+    check.fault(
+        rows, a[rows] > RING // 2 + 1, f"at most half of a ring and one more overflow: {RING // 2 + 1}"
+    )
+    rows = where(ev.GoStart)
+    queues = [text(trace, name) for name in ev.QUEUES[1:]]
+    check.fault(rows, (a[rows] >= 0) & ~np.isin(a[rows], queues), "there is no such queue")
     rows = where(ev.GlobqLen, ev.NetpollReady, ev.Overflow)
     check.fault(rows, a[rows] < 0, "a queue cannot be shorter than empty")
     rows = where(ev.Steal)
@@ -234,6 +255,15 @@ def check_queues(check: Check) -> None:
     alone = steal < 0
     check.fault(said, alone & ~check.believed(said), "StealBefore comes after a Steal of the same M")
     said, steal = said[~alone], steal[~alone]
+    if not check.partial:
+        times = np.bincount(steal, minlength=len(rows))
+        silent = rows[times == 0]
+        if len(silent):  # of an M that still runs: what it is about to write
+            later = neighbour(trace.m, np.arange(len(trace)), trace.m[silent], silent, after=True)
+            check.fault(silent, later >= 0, "every Steal has its StealBefore")
+        again = np.ones(len(said), bool)
+        again[np.unique(steal, return_index=True)[1]] = False
+        check.fault(said, again, "one Steal has two StealBefore")
     n = b[rows[steal]] if len(rows) else said
     half = b[said] == text(trace, "half")
     most = np.where(half, a[said] - a[said] // 2, 1)

@@ -10,7 +10,7 @@ from mpg.trace.events import EVENTS, STRINGS
 
 EXAMPLE = """
 # main waits for a message that a second G sends
-world "sim-pinned"
+world "host"
 procs 1
 0     -  M0 -  MStart
 0     -  M0 -  ProcsChange n=1
@@ -32,14 +32,14 @@ procs 1
 def test_example():
     trace = Trace.from_text(EXAMPLE)
     trace.validate()
-    assert trace.metadata == {"world": "sim-pinned", "procs": 1}
+    assert trace.metadata == {"world": "host", "procs": 1}
     assert trace.events.tolist()[5] == (1500, ev.GoCreate, 0, 0, 1, 2, trace.strings.index("app.sender"))
     assert trace.strings[len(STRINGS) :] == ("main", "app.sender", 'got "it" = 3')
 
 
 def test_written_text():
     text = Trace.from_text(EXAMPLE).to_text().splitlines()
-    assert text[0] == 'world "sim-pinned"'
+    assert text[0] == 'world "host"'
     assert '2000 P0 M0 G1 GoBlock reason="chan receive" object=7' in text
     assert text[-1] == "6000 P0 M0 - ProcStop"
 

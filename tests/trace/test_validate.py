@@ -170,7 +170,7 @@ def test_a_world_has_its_events():
     Trace.from_text(START + text).validate()
     for world in ("sim-moving", "go"):
         with pytest.raises(InvalidTrace, match=f"does not exist in a trace of {world}"):
-            Trace.from_text(START.replace('"host"', f'"{world}"') + text).validate()
+            Trace.from_text(START.replace('"host"', f'"{world}"') + text + "\npartial true").validate()
 
 
 def test_a_real_clock_goes_back_between_ms_only():
