@@ -21,8 +21,8 @@ from ..errors import MpgError
 from .check import Check, check
 from .costs import COSTS
 from .knobs import CHOICES
-from .simulate import LIKE
 from .scenarios import Measured, Scenario, run_scenario
+from .simulate import LIKE
 from .workloads import WORKLOADS
 
 __all__ = ["add_sim"]

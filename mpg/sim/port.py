@@ -41,6 +41,7 @@ from ..sched.finish import live_gs
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm
 from ..sched.proc import checkpoint
+from ..sched.structs import inner
 from ..seconds import to_ns
 from ..status import GRUNNABLE, GRUNNING
 from ..work import stall, work
@@ -104,9 +105,8 @@ class OrderedLock(SimLock):
         self.primitive = primitive
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        super().acquire()
         self.order.took(self)
-        return True
+        return super().acquire()
 
     def release(self) -> None:
         self.held = False
@@ -323,7 +323,7 @@ class SimPort:
         """A step has taken long: say who did that, once."""
         self.warned = True
         gp = self.running
-        code = getattr(getattr(gp, "fn", None), "__code__", None)
+        code = getattr(inner(getattr(gp, "fn", None)), "__code__", None)
         where = f" at {code.co_filename}:{code.co_firstlineno}" if code is not None else ""
         who = "the world" if gp is None else f"goroutine {gp.id} ({gp.name}){where}"
         warnings.warn(
@@ -335,7 +335,7 @@ class SimPort:
 
     def ran(self) -> int:
         """For how many ns P's have run G's, all together."""
-        since = [mp.since for mp in self.sched.allm]  # type: ignore[attr-defined]
+        since: list[int] = [mp.since for mp in self.sched.allm]  # type: ignore[attr-defined]
         return self.busy + sum(self.time - t for t in since if t >= 0)
 
     def no_progress(self) -> None:

@@ -39,8 +39,9 @@ class SimResult:
     Attributes:
         value: what main returned.
         now: virtual seconds elapsed.
-        stats: how often what was done: "steps" of the scheduler, "spawns", "attempts" to steal, "steals" that
-            succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in one that goes on).
+        stats: how often what was done: "steps" of the scheduler and operations of G's, "spawns", "attempts" to steal,
+            "steals" that succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of
+            their own, or in one that goes on).
     """
 
     value: Any
