@@ -20,6 +20,7 @@ from ..sched.structs import P, Sched, func_name
 from ..trace.record import Recorder
 from .costs import COSTS, Costs
 from .knobs import OFF, Policy
+from .locks import rank
 from .port import PATIENCE, SimPort
 from .progress import Progress
 from .steps import Slot, m_class
@@ -136,7 +137,11 @@ def simulate(
     if invariants:
         from ..explorer.invariants import LockOrder, check, check_step
 
-        port.check, port.check_step, port.order = check, check_step, LockOrder(port.rank)
+        port.check, port.check_step, port.order = (
+            check,
+            check_step,
+            LockOrder(lambda lock: rank(port.sched, lock)),
+        )
         port.check_every = int(invariants)
     context = copy_context()
     recorder = trace if isinstance(trace, Recorder) else Recorder() if trace else None
