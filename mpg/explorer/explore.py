@@ -133,7 +133,9 @@ def explore(
     if not found.cells and (walks or found.schedules == 1):
         lazy = "" if caps.eager_wakep else ": in this world M's are woken by sysmon, which is not explored"
         warnings.warn(
-            f"no two M's or threads shared anything, so there is one schedule{lazy}", RuntimeWarning, stacklevel=2
+            f"no two M's or threads shared anything, so there is one schedule{lazy}",
+            RuntimeWarning,
+            stacklevel=2,
         )
     return found
 
@@ -141,7 +143,9 @@ def explore(
 class Search:
     """The schedules of one program."""
 
-    def __init__(self, main: Any, args: Any, caps: Capabilities, procs: int, windowed: bool, checks: bool = False) -> None:
+    def __init__(
+        self, main: Any, args: Any, caps: Capabilities, procs: int, windowed: bool, checks: bool = False
+    ) -> None:
         self.main, self.args, self.caps, self.procs, self.windowed = main, args, caps, procs, windowed
         self.checks = checks
         self.active: set[Key] = set()

@@ -168,7 +168,9 @@ def step_waits(sched: Sched) -> None:
                 found += at is sg
                 need(at.prev is last and at.q is sg.q, f"the queue in which {gp!r} waits is torn")
                 last, at = at, at.next
-            need(found == 1 and sg.q.last is last, f"{gp!r} stands {found} times in the queue that it waits in")
+            need(
+                found == 1 and sg.q.last is last, f"{gp!r} stands {found} times in the queue that it waits in"
+            )
         heap = getattr(wait, "heap", None)
         if heap is not None and not held(heap.lock) and wait.when:
             armed = sum(entry[2] is wait for entry in heap.heap)

@@ -180,8 +180,8 @@ class ExplorerPort:
         self.n = n + 1
         if self.log is not None:
             self.log.append((task.index, key))
-        if self.checks and not self.sched.stopping:
-            check_step(self.sched)
+        if self.checks:
+            self.check_step()
         if n > LONGEST:
             raise Stuck(f"{LONGEST} operations on shared cells, and no end")
         if n - self.resumed > PATIENCE:
@@ -196,6 +196,15 @@ class ExplorerPort:
         if index is not None:
             self.next = self.tasks[index]
             self.leave(task)
+
+    def check_step(self) -> None:
+        """What holds at every step; looking is no operation on a cell."""
+        was_open, self.open = self.open, False
+        try:
+            if not self.sched.stopping:
+                check_step(self.sched)
+        finally:
+            self.open = was_open
 
     def decide(self, n: int, task: Task, key: Key) -> int | None:
         """Who goes on at choice point `n` instead of `task`; None: nobody."""

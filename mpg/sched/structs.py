@@ -163,10 +163,16 @@ def new_g(
     return gp
 
 
-def func_name(fn: Any, *, line: bool = True) -> str:
-    """A function's qualified name, with `line` `file:line` for a lambda; that of the function inside a partial."""
+def inner(fn: Any) -> Any:
+    """The function inside a partial."""
     while hasattr(type(fn), "func"):  # partial, and WaitGroup's; not whatever makes up its attributes
         fn = fn.func
+    return fn
+
+
+def func_name(fn: Any, *, line: bool = True) -> str:
+    """A function's qualified name, with `line` `file:line` for a lambda; that of the function inside a partial."""
+    fn = inner(fn)
     code = getattr(fn, "__code__", None)
     if line and code is not None and code.co_name == "<lambda>":
         return f"{code.co_filename}:{code.co_firstlineno}"

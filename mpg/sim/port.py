@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from math import log
 from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -35,23 +36,26 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import tls
-from ..errors import MpgError, SimulationError
+from ..errors import SimulationError
 from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.finish import live_gs
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm
 from ..sched.proc import checkpoint
+from ..sched.structs import inner
 from ..seconds import to_ns
 from ..status import GRUNNABLE, GRUNNING
 from ..trace.events import MWake
 from ..work import stall, work
 from .costs import Costs
+from .locks import OrderedLock, SimLock
+from .outside import Outsider, Spare
 from .steps import SLEEPING, WORKING
 
 if TYPE_CHECKING:
     from ..sched.structs import M, P, Sched
 
-__all__ = ["At", "Outsider", "SimLock", "SimPort"]
+__all__ = ["At", "SimPort"]
 
 _worlds = count(1)
 
@@ -59,97 +63,6 @@ PATIENCE = 10_000_000  #: steps without any time passing
 NAMED = 10  #: G's in that message
 LOOK = 1_000  #: so many operations of a G without any time passing, and others who are due go first
 LONG_STEP = 1.0  #: seconds of wall time
-
-
-class SimLock:
-    """A lock in a world where one M runs at a time and never sleeps with a lock held: it only checks that."""
-
-    __slots__ = ("held", "world")
-
-    def __init__(self, world: int) -> None:
-        self.world = world
-        self.held = False
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if tls.m.world != self.world:
-            raise MpgError("a primitive of a simulation is used outside of it")
-        if self.held:
-            raise SimulationError("a lock is held across a switch")
-        self.held = True
-        return True
-
-    def release(self) -> None:
-        self.held = False
-
-    def pop(self) -> None:
-        self.acquire()
-
-    def append(self, token: None) -> None:
-        self.held = False
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *exc: object) -> None:
-        self.held = False
-
-
-class OrderedLock(SimLock):
-    """The same where invariants are checked: locks are taken in their order."""
-
-    __slots__ = ("order", "primitive")
-
-    def __init__(self, port: SimPort, *, primitive: bool = False) -> None:
-        super().__init__(port.world)
-        self.order = port.order
-        self.primitive = primitive
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        super().acquire()
-        self.order.took(self)
-        return True
-
-    def release(self) -> None:
-        self.held = False
-        self.order.gave_back(self)
-
-    def append(self, token: None) -> None:
-        self.release()
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
-
-
-class Outsider:
-    """What `tls.m` is while the world is built or acts by itself, and on a spare M: in the world, without a G."""
-
-    id = -1
-    curg = None
-    exited = False
-    p = None
-    rec = None
-    sched = None
-    run_id = 0
-    attn = False
-
-    def __init__(self, port: SimPort) -> None:
-        self.port = port
-        self.world = port.world
-        self.rng = port.rng
-        self.now = self.clock = port.now
-        self.debt = 0
-        self.doing = 0
-        self.note = 0
-        self.thread: Any = None
-
-    def stall(self, ns: int) -> None:
-        self.port.stall(self, ns)
-
-    def work(self, ns: int) -> None:
-        self.port.pass_time(self, ns)
-
-    def getg(self) -> Any:
-        raise SimulationError("a call that to_thread makes cannot wait for anything of the simulation")
 
 
 class At:
@@ -324,7 +237,7 @@ class SimPort:
         """A step has taken long: say who did that, once."""
         self.warned = True
         gp = self.running
-        code = getattr(getattr(gp, "fn", None), "__code__", None)
+        code = getattr(inner(getattr(gp, "fn", None)), "__code__", None)
         where = f" at {code.co_filename}:{code.co_firstlineno}" if code is not None else ""
         who = "the world" if gp is None else f"goroutine {gp.id} ({gp.name}){where}"
         warnings.warn(
@@ -336,7 +249,7 @@ class SimPort:
 
     def ran(self) -> int:
         """For how many ns P's have run G's, all together."""
-        since = [mp.since for mp in self.sched.allm]  # type: ignore[attr-defined]
+        since: list[int] = [mp.since for mp in self.sched.allm]  # type: ignore[attr-defined]
         return self.busy + sum(self.time - t for t in since if t >= 0)
 
     def no_progress(self) -> None:
@@ -386,14 +299,6 @@ class SimPort:
 
     def new_token_lock(self) -> TokenLock:
         return SimLock(self.world) if self.order is None else OrderedLock(self, primitive=True)
-
-    def rank(self, lock: OrderedLock) -> int:
-        """Whose lock it is, as an index of `invariants.RANKS`."""
-        sched = self.sched
-        if lock.primitive or lock is sched.lock:
-            return 0 if lock.primitive else 1
-        sysmon = [sched.sysmon] if sched.sysmon is not None else []
-        return 3 if any(lock is mp.lock for mp in (*sched.allm, *sysmon)) else 2
 
     def new_ring(self) -> Any:
         return deque()
@@ -530,27 +435,8 @@ class SimPort:
         """Nothing to close."""
 
 
-class Spare(Outsider):
-    """A virtual thread without a P, which makes calls for G's."""
-
-    def __init__(self, port: SimPort) -> None:
-        super().__init__(port)
-        self.call: Callable[[Any], None] | None = None
-        self.pen: Any = None
-        self.thread = greenlet(self.loop, port.hub)
-
-    def loop(self) -> None:
-        while True:
-            assert self.call is not None
-            self.call(self)
-            self.port.spares.append(self)
-            self.port.leave_to_hub(self)
-
-
 def exponential(rng: Rng, rate: float) -> float:
     """A waiting time of mean 1/rate."""
-    from math import log
-
     return -log(1.0 - rng.random()) / rate
 
 

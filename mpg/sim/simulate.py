@@ -22,6 +22,7 @@ from ..trace.record import Recorder
 from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
 from .knobs import OFF, Policy
+from .locks import rank
 from .port import PATIENCE, SimPort
 from .progress import Progress
 from .steps import Slot, m_class
@@ -41,9 +42,9 @@ class SimResult:
     Attributes:
         value: what main returned.
         now: virtual seconds elapsed.
-        stats: how often what was done: "steps" of the scheduler, "spawns", "attempts" to steal, "steals" that
-            succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in
-            one that goes on).
+        stats: how often what was done: "steps" of the scheduler and operations of G's, "spawns", "attempts" to steal,
+            "steals" that succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of
+            their own, or in one that goes on).
     """
 
     value: Any
@@ -140,7 +141,11 @@ def simulate(
     if invariants:
         from ..explorer.invariants import LockOrder, check, check_step
 
-        port.check, port.check_step, port.order = check, check_step, LockOrder(port.rank)
+        port.check, port.check_step, port.order = (
+            check,
+            check_step,
+            LockOrder(lambda lock: rank(port.sched, lock)),
+        )
         port.check_every = int(invariants)
     context = copy_context()
     recorder, path = recorder_for(trace, kept=True)

@@ -66,7 +66,7 @@ class Steps:
         return self.bell  # type: ignore[no-any-return]
 
     @attn.setter
-    def attn(self, up: bool) -> None:
+    def attn(self: Any, up: bool) -> None:
         self.bell = up
 
     def read_clock(self) -> int:
@@ -75,19 +75,19 @@ class Steps:
         return self.port.time
 
     @property
-    def insyscall(self) -> bool:
+    def insyscall(self: Any) -> bool:
         """In `mpg.blocking()`."""
-        return self.called
+        return self.called  # type: ignore[no-any-return]
 
     @insyscall.setter
-    def insyscall(self, called: bool) -> None:
+    def insyscall(self: Any, called: bool) -> None:
         self.called = called
         if called:
             self.stop_running()
         else:
             self.since = self.port.time
 
-    def stop_running(self) -> None:
+    def stop_running(self: Any) -> None:
         """No G runs on this M's P any more."""
         port = self.port
         port.busy += port.time - self.since
@@ -215,13 +215,13 @@ class Slot(list[Any]):
             put(pp.m, pp, gp)
 
 
-class SimPinnedM(Steps, PinnedM):
+class SimPinnedM(Steps, PinnedM):  # type: ignore[misc]
     """An M whose G's never leave it."""
 
     __slots__ = ("bell", "called", "debt", "doing", "op", "port", "since")
 
 
-class SimMovableM(Steps, MovableM):
+class SimMovableM(Steps, MovableM):  # type: ignore[misc]
     """An M that any stack may come to."""
 
     __slots__ = ("bell", "called", "debt", "doing", "op", "port", "since")

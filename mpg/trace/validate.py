@@ -112,11 +112,8 @@ def validate(trace: Trace) -> None:
         InvalidTrace: with the first row that breaks a rule.
     """
     check = Check(trace)
-<<<<<<< HEAD
-    for rule in (check_rows, check_time, check_states, check_places, check_cpu, check_queues):
-=======
-    for rule in (check_rows, check_time, check_states, check_places, check_queues, check_clocks, check_exact):
->>>>>>> w3
+    rules = (check_rows, check_time, check_states, check_places, check_cpu, check_queues, check_clocks, check_exact)
+    for rule in rules:
         rule(check)
     if check.first < len(trace):
         from .text import line

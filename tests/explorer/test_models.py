@@ -16,7 +16,7 @@ TOTAL = 60.0  #: seconds that all models together may take on an idle machine
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_one_preemption(model: Model) -> None:
-    found = replace(model, preemptions=1).explore()
+    found = replace(model, preemptions=1).explore(checks=True)
     assert found.complete
     assert found.points > 10
 

@@ -374,6 +374,30 @@ def test_a_long_step_is_warned_about_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert "5.0 s of real time" in str(caught[0].message)
 
 
+@pytest.mark.parametrize("like", LIKES)
+def test_the_warning_names_who_did_it(like: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mpg.sim import port
+
+    clock = [0.0]
+    monkeypatch.setattr(port, "perf_counter", lambda: clock[0])
+
+    def slow() -> None:
+        mpg.work(1e-4)
+        clock[0] += 7.0
+
+    def main() -> None:
+        wg = mpg.sync.WaitGroup()
+        wg.go(mpg.work, 2e-4)
+        wg.go(slow)
+        wg.go(mpg.work, 1e-4)
+        wg.wait()
+
+    code = slow.__code__
+    where = rf"7.0 s of real time in goroutine \d+ \(.*slow\) at {code.co_filename}:{code.co_firstlineno}"
+    with pytest.warns(RuntimeWarning, match=where):
+        simulate(main, procs=2, like=like)
+
+
 def test_sockets_and_unknown_calls_say_so() -> None:
     def listens() -> None:
         with mpg.net.listen("127.0.0.1:0") as listener:
@@ -423,6 +447,10 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
         ({"seed": "x"}, TypeError),
         ({"like": "java"}, ValueError),
         ({"costs": "free"}, ValueError),
+        ({"costs": {}}, ValueError),
+        ({"like": []}, ValueError),
+        ({"policy": "x"}, TypeError),
+        ({"policy": {}}, TypeError),
     ],
 )
 def test_bad_arguments(arguments: Any, error: type[Exception]) -> None:
