@@ -171,7 +171,7 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
 
     rows = order.rows[1:][order.same]
     before = order.before[rows]
-    calls = np.isin(kind[before], (ev.MPark, ev.GoSyscallBegin, ev.MStart))
+    calls = np.isin(kind[before], (ev.MPark, ev.GoSyscallBegin, ev.MStart, ev.Offload, ev.OffloadEnd))
     held = order.holds[rows] >= 0
     bad = (ts[rows] > ts[before]) & ~held & ~calls & ~np.isin(trace.m[rows], sysmon)
     check.fault(rows, bad, lambda i: f"time has passed, and M {trace.m[i]} has no P and has not parked")
