@@ -41,6 +41,7 @@ LAYERS: dict[str, float] = {
     "mpg.trace.chrome": 0.35,
     "mpg.trace.html": 0.35,
     "mpg.trace.merge": 0.4,
+    "mpg.trace.hotpen": 0.35,
     "mpg.trace.pen": 0.4,
     "mpg.trace.flight": 0.5,
     "mpg.trace": 1.2,
