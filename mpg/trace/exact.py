@@ -137,7 +137,8 @@ def check_ms(check: Check, order: Order, sysmon: Ints) -> None:
     numbers = np.unique(trace.m[begun])
     gap = ~np.isin(trace.m[begun] - 1, numbers) & (trace.m[begun] > 0)
     check.fault(begun, gap, lambda i: f"there is no M {trace.m[i] - 1}, and they are numbered in turn")
-    bad = ~np.isin(trace.m[rows[last]], sysmon) & (trace.kind[rows[last]] != ev.MExit)
+    spares = (ev.Offload, ev.OffloadEnd)  # these wait for calls, and are not M's of the run
+    bad = ~np.isin(trace.m[rows[last]], sysmon) & ~np.isin(trace.kind[rows[last]], (ev.MExit, *spares))
     check.fault(rows[last], bad, "the run is over, and this M has no MExit")
 
 
