@@ -81,6 +81,8 @@ class HostPort:
         mp.note.acquire()
         mp.thread = threading.current_thread()
         self.idents.add(threading.get_ident())
+        if mp.rec is not None:
+            mp.rec.owner.threads[mp.id] = threading.get_native_id()
         tls.m = mp
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..current import new_lock, tls
 from ..seconds import to_ns
 from ..status import GDEAD, JOIN
-from .waitq import Sudog, WaitQ
+from .waitq import Sudog, WaitQ, object_seq
 
 if TYPE_CHECKING:
     from .structs import G
@@ -23,7 +23,7 @@ __all__ = ["join", "wake_joiners"]
 class Joiners:
     """Those who wait for one G."""
 
-    __slots__ = ("g", "lock", "plain_used", "q", "run_id")
+    __slots__ = ("g", "lock", "plain_used", "q", "run_id", "seq")
 
     def __init__(self, gp: G) -> None:
         self.g = gp
@@ -31,6 +31,7 @@ class Joiners:
         self.q = WaitQ()
         self.run_id = 0
         self.plain_used = False
+        self.seq = next(object_seq)
 
     def __repr__(self) -> str:
         return f"end of {self.g!r}"

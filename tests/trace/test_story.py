@@ -35,8 +35,14 @@ world "sim-moving"
 def test_a_g_that_was_stolen_twice():
     trace = Trace.from_text(THEFT)
     rows = derive.stolen(trace)
-    assert rows[["g", "p", "thief", "victim", "n", "steal"]].tolist() == [(2, 0, 2, 1, 1, 8), (3, 0, 1, 0, 2, 5)]
-    assert told(trace, 2)[-1] == "5.000 us G 2 starts to run on P 2, M 2, stolen from P 1, which had stolen it, after 5.000 us"
+    assert rows[["g", "p", "thief", "victim", "n", "steal"]].tolist() == [
+        (2, 0, 2, 1, 1, 8),
+        (3, 0, 1, 0, 2, 5),
+    ]
+    assert (
+        told(trace, 2)[-1]
+        == "5.000 us G 2 starts to run on P 2, M 2, stolen from P 1, which had stolen it, after 5.000 us"
+    )
     assert told(trace, 3) == [
         "0.000 us G 3 (young) is created by G 1 and queued on P 0",
         "3.000 us G 3 starts to run on P 1, M 1, stolen from P 0 with 1 other, after 3.000 us",
@@ -62,7 +68,11 @@ QUEUED = """
     [
         ("", "", "stolen"),  # it was one of the others that were taken
         ("1 - M0 - GlobqLen 1", "3 P1 M1 - GlobqLen 1\n3 P1 M1 - GlobqLen 0", "new"),  # out of a batch since
-        ("", "3 P1 M1 - GlobqLen 0\n3 P1 M1 G8 GoStart \"global\"", "stolen"),  # that was one alone, and another
+        (
+            "",
+            '3 P1 M1 - GlobqLen 0\n3 P1 M1 G8 GoStart "global"',
+            "stolen",
+        ),  # that was one alone, and another
     ],
 )
 def test_the_others_of_a_steal(after, then, cause):
