@@ -90,6 +90,7 @@ def run(
             "procs": n,
             "gil": gil_enabled(),
             "started": time(),
+            "started_ns": port.now(),  # the same moment on the clock of the events
         }
         prepare = partial(recorder.begin, metadata=metadata, shared=False)
     sched, m0 = boot(port, n, main, args, copy_context(), prepare=prepare)

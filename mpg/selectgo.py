@@ -61,6 +61,12 @@ class SelectWait:
         self.done: list[None] = [None]
         self.sudogs: list[Sudog] = []
 
+    @property
+    def c(self) -> Any:
+        """The channel, if all cases are about one; what a trace names as what is waited for."""
+        first = self.sudogs[0].c
+        return first if all(sg.c is first for sg in self.sudogs) else None
+
     def cancel(self, gp: Any) -> bool:
         try:
             self.done.pop()

@@ -90,6 +90,8 @@ class HostPort:
             self.cpu_clocks[mp.id] = cpu_clock(
                 threading.get_ident()
             )  # of a dead thread it would be undefined
+        if mp.rec is not None:
+            mp.rec.owner.threads[mp.id] = threading.get_native_id()
         tls.m = mp
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:

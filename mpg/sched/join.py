@@ -13,7 +13,7 @@ from ..current import new_lock, tls
 from ..seconds import to_ns
 from ..status import GDEAD, JOIN
 from .proc import checkpoint, ready
-from .waitq import Sudog, WaitQ
+from .waitq import Sudog, WaitQ, object_seq
 
 if TYPE_CHECKING:
     from .structs import G
@@ -24,7 +24,7 @@ __all__ = ["join", "wake_joiners"]
 class Joiners:
     """Those who wait for one G."""
 
-    __slots__ = ("g", "lock", "plain_used", "q", "run_id")
+    __slots__ = ("g", "lock", "plain_used", "q", "run_id", "seq")
 
     def __init__(self, gp: G) -> None:
         self.g = gp
@@ -32,6 +32,7 @@ class Joiners:
         self.q = WaitQ()
         self.run_id = 0
         self.plain_used = False
+        self.seq = next(object_seq)
 
     def __repr__(self) -> str:
         return f"end of {self.g!r}"

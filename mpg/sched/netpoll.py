@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..status import GRUNNABLE
 from .runq import put, put_global_started
+from .waitq import object_seq
 
 if TYPE_CHECKING:
     from .structs import G, M
@@ -45,8 +46,24 @@ class PollDesc:
         self.wready = True
         self.hup = False
         self.armed = False
-        self.r = IOWait()
-        self.w = IOWait()
+        c = Waited(fd)
+        self.r, self.w = IOWait(c), IOWait(c)
+
+
+class Waited:
+    """What is waited for, to traces and to tables of G's: an fd, on one M, with a number of its own."""
+
+    __slots__ = ("fd", "seq")
+
+    run_id = 0
+    plain_used = False
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.seq = next(object_seq)
+
+    def __repr__(self) -> str:
+        return f"fd {self.fd}"
 
 
 class IOWait:
@@ -54,9 +71,9 @@ class IOWait:
 
     __slots__ = ("c", "cell")
 
-    def __init__(self) -> None:
+    def __init__(self, c: Waited) -> None:
         self.cell: list[G] = []
-        self.c: Any = None
+        self.c = c
 
     def release(self) -> None:
         """Nothing to unlock: the cell was filled before, and its M readies nobody who still runs."""

@@ -1,10 +1,11 @@
-"""What a trace means, as structured arrays: waits, queue lengths, steals, hand-offs, latencies, lost time.
+"""What a trace means, as structured arrays: waits, queue lengths, steals, hand-offs, latencies, tasks, lost time.
 
 * Times are the trace's own, in ns; -1 is none. `begin`, `end` and `row` are rows of the trace; `end` is -1 for what
   was still so when the trace ended, and its `t1` is then the time of the last event.
 * Nothing is sampled and nothing loops over events: a million take about a second. Results are kept in
   `trace.derived` and cannot be written to.
-* The spans of G's, P's and M's come from `lanes.py` and are offered here too.
+* The spans of G's, P's and M's come from `lanes.py`, stolen G's from `stolen.py` and tasks from `tasks.py`; they are
+  offered here too.
 
 Rejected: rebuilding the queues from creations and starts where lengths were recorded (a G that is ready says
 nothing about where it waits), and a table library.
@@ -36,6 +37,7 @@ from .lanes import (
     text,
 )
 from .stolen import stolen
+from .tasks import task_gs, tasks
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -56,6 +58,8 @@ __all__ = [
     "spans_p",
     "steals",
     "stolen",
+    "task_gs",
+    "tasks",
     "waits",
 ]
 

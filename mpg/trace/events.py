@@ -18,6 +18,10 @@ The names are Go's (1.27, execution trace v2) wherever Go has the event. Go has 
 parking, waking and queue lengths: those are ours. Go's own rules would reject some of our traces, such as a
 call on a spare M, whose owner keeps its P; so this table is the judge and not Go's.
 
+The `object` of a GoBlock is a number for what is waited for: a channel or a primitive of `mpg.sync`, for a join the end
+of that G, for IO wait an fd as one M sees it. A select names its channel if all its cases are about one; of several
+none is more to blame than the others, and it has none.
+
 The two ways to leave by a blocking call. In place: `GoSyscallBegin "blocking"` keeps G, M and P together until
 `GoSyscallEnd`, or `ProcSteal` takes the P and `GoSyscallEndBlocked` makes the G runnable. On a spare M:
 `GoSyscallBegin "to_thread"` takes the G off its P and M, which go on; `Offload`, `OffloadEnd` on the spare M frame
@@ -92,6 +96,7 @@ RegionEnd: Final = 81
 TaskBegin: Final = 82
 TaskEnd: Final = 83
 Log: Final = 84
+GoTask: Final = 85
 
 # The first texts of every table that a recorder writes. Appended to, never reordered.
 QUEUES: Final = ("", "runnext", "local", "global", "stolen", "netpoll", "timer", "direct")  #: GoStart.queue
@@ -257,6 +262,7 @@ ROWS: Final = (
     ("TaskBegin", TaskBegin, "name:string", "task:int", "", "", "", ANY, "the program"),
     ("TaskEnd", TaskEnd, "name:string", "task:int", "", "", "", ANY, "the program"),
     ("Log", Log, "text:string", "task:int", "", "", "", ANY, "the program"),
+    ("GoTask", GoTask, "of:g", "task:int", "", "", "", OURS, "after GoCreate: the G was made in that task"),
 )
 # fmt: on
 

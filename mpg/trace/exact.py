@@ -2,9 +2,9 @@
 
 There one M acts at a time and virtual time passes only where an M works, sleeps, or starts what it has chosen. So:
 
-1. M's: each begins with MStart, by an M that has begun, and ends with MExit, if the run has ended. Without a P, and outside of a
-   call, time passes for an M only after MPark. What has parked writes nothing until it is woken or its deadline has
-   come, or the run is over; only what has parked is woken.
+1. M's: each begins with MStart, by an M that has begun, and ends with MExit, if the run has ended. Without a P, and
+   outside of a call, time passes for an M only after MPark. What has parked writes nothing until it is woken or its
+   deadline has come, or the run is over; only what has parked is woken.
 2. Hand-offs: the P has just been given up, and the next to have it is that M. An M that is woken with a P gets it; one
    that gives up a P and then wakes an M with it hands it off.
 3. What is made ready on g0 is the work of a timer, and a sleep that is over had a timer of its own.
@@ -54,7 +54,7 @@ class Order:
     def __init__(self, check: Check) -> None:
         trace = check.trace
         n = len(trace)
-        rows = np.flatnonzero((trace.m >= 0) & (trace.kind != ev.GoSite))
+        rows = np.flatnonzero((trace.m >= 0) & ~np.isin(trace.kind, (ev.GoSite, ev.GoTask)))
         m = trace.m[rows]
         small = m.astype(np.int16) if m.max(initial=0) < 1 << 15 else m
         order = np.argsort(small, kind="stable")
@@ -278,8 +278,9 @@ def check_starts(check: Check, order: Order) -> None:
     check.fault(rows, bad, "nothing was stolen")
     began = np.zeros(len(trace) + 1, bool)
     began[source[rows[stolen]]] = True
-    last = order.after[steals] < 0
-    check.fault(steals, ~began[steals] & ~last, "a thief runs one of the G's that it has stolen")
+    others = np.flatnonzero(~np.isin(kind, BESIDE))
+    later = neighbour(trace.m[others], others, trace.m[steals], steals, after=True) >= 0
+    check.fault(steals, ~began[steals] & later, "a thief runs one of the G's that it has stolen")
     gets = (kind == ev.GlobqLen) & (trace.p >= 0)
     globally = trace.a[rows] == text(trace, "global")
     got = order.previous(gets)[rows]

@@ -194,11 +194,13 @@ def state_after(rows: list[Ints], dropped: int) -> Ints:
 
 
 def goroutines(kind: Ints, columns: dict[str, Ints], holds: dict[int, int]) -> list[tuple[int, ...]]:
-    """GoStatus and GoName of each G that is alive; one whose call is on a spare M has no M."""
+    """GoStatus, GoName and GoTask of each G that is alive; one whose call is on a spare M has no M."""
     m, a, b = (columns[name] for name in "mab")
     who, state = subjects(kind, columns, "g")
     named = np.where(np.isin(kind, (ev.GoCreate, ev.GoName)), a, -1)
     names = {int(a[row]): int(b[row]) for row in last_of(named).tolist()}
+    given = np.where(kind == ev.GoTask, a, -1)
+    tasks = {int(a[row]): int(b[row]) for row in last_of(given).tolist()}
     offloaded = ev.STRINGS.index(st.OFFLOADED)
     out: list[tuple[int, ...]] = []
     for row in last_of(who).tolist():
@@ -215,4 +217,6 @@ def goroutines(kind: Ints, columns: dict[str, Ints], holds: dict[int, int]) -> l
         out.append((0, ev.GoStatus, pid, mid, -1, gid, status))
         if gid in names:
             out.append((0, ev.GoName, -1, -1, -1, gid, names[gid]))
+        if gid in tasks:
+            out.append((0, ev.GoTask, -1, -1, -1, gid, tasks[gid]))
     return out

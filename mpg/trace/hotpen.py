@@ -122,6 +122,14 @@ class HotPen:
             self.owner.roll(self.stream)
         if self.sites and gp.site is not None:
             self.site(mp, gp, gp.site, gp.site_lasti)
+        if self.owner.tasked is not None:
+            self.in_task(mp, gp)
+
+    def in_task(self, mp: Any, gp: Any) -> None:
+        """GoTask, if the new G belongs to one."""
+        task = -1 if gp.context is None else gp.context.get(self.owner.tasked, -1)
+        if task >= 0:
+            self.row(self.now(), ev.GoTask, -1 if mp.p is None else mp.p.id, -1, gp.id, task)
 
     def site(self, mp: Any, gp: Any, code: Any, lasti: int) -> None:
         """GoSite: a place in the program, created or blocking there."""
@@ -163,7 +171,7 @@ class HotPen:
                 self.started = n = n - 1
                 reason = gp.waitreason
                 if reason is IO_WAIT:
-                    word = IO_WORD
+                    word = IO_WORD | gp.waiting.c.seq + 1 << 24
                 else:
                     word = BLOCKS[reason]
                     c = getattr(gp.waiting, "c", None)

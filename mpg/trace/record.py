@@ -55,8 +55,10 @@ class Recorder:
         self.names: dict[Any, int] = {}  # by code object
         self.places: dict[Any, int] = {}  # site strings, by code object and instruction
         self.tasks = count(1)
+        self.tasked: Any = None  # the context variable that holds a G's task, once there is a task
         self.objects: dict[int, int] = {}  # numbers of channels and the like, in the order of the trace
         self.metadata: dict[str, Any] = {}
+        self.threads: dict[int, int] = {}  # of M's, as the system numbers them
         self.shared = False  # a simulation: all M's write one stream
         self.lock = host_lock()  # of chunks and strings; in a simulation nobody contends for it
         self.made: Trace | None = None
@@ -75,9 +77,10 @@ class Recorder:
             "platform": sys.platform,
             "pid": os.getpid(),
             "switch_interval": sys.getswitchinterval(),
+            "cpus": usable_cpus(),
         }
         if shared:  # the same on every machine
-            for key in ("python", "platform", "pid", "switch_interval"):
+            for key in ("python", "platform", "pid", "switch_interval", "cpus"):
                 del self.metadata[key]
         sched.new_rec = self.new_pen
 
@@ -175,9 +178,19 @@ class Recorder:
 
         columns, dropped = read(self)
         metadata = {**self.metadata, "dropped": dropped}
+        if self.threads:
+            metadata["threads"] = {str(m): thread for m, thread in sorted(self.threads.copy().items())}
         if not self.over:
             metadata["unfinished"] = True
         return Trace(*columns, strings=tuple(self.strings), metadata=metadata)
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
 
 
 def recorded(limit: int, sites: bool, trace: Trace | None) -> Recorder:

@@ -57,7 +57,10 @@ def task(name: str) -> Iterator[int]:
     if not isinstance(name, str):
         raise TypeError(f"a task's name is a str, not {type(name).__name__}")
     rec = tls.m.rec
-    number = -1 if rec is None else next(rec.owner.tasks)
+    number = -1
+    if rec is not None:
+        number = next(rec.owner.tasks)
+        rec.owner.tasked = _task  # from now on a G that is made in one says so
     before = _task.set(number)
     write(TaskBegin, name, number)
     try:

@@ -71,6 +71,14 @@ class Teller:
             return ""
         return f" at {trace.string(int(trace.b[row]))}"
 
+    def task(self, at: int) -> str:
+        """ " in task 3", if one of the two events after the creation says it."""
+        trace = self.trace
+        for row in self.rows[at + 1 : at + 3]:
+            if trace.kind[row] == ev.GoTask and int(trace.a[row]) == self.g:
+                return f" in task {int(trace.b[row])}"
+        return ""
+
     def queued(self, i: int) -> str:
         """Where the G that is runnable from now on waits."""
         trace = self.trace
@@ -93,7 +101,9 @@ class Teller:
         reason = trace.string(a)
         match kind:
             case ev.GoCreate:
-                return f"({trace.string(b)}) is created {whom}{self.site(at, 1)}{self.queued(i)}"
+                return (
+                    f"({trace.string(b)}) is created {whom}{self.site(at, 1)}{self.task(at)}{self.queued(i)}"
+                )
             case ev.GoStart:
                 self.home = m
                 return f"starts to run on P {p}, M {m}{self.source(i, reason)}"

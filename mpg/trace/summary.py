@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .derive import CAUSES, latencies, queue_lengths, spans_p, steals, waits
+from .derive import CAUSES, latencies, queue_lengths, spans_p, steals, tasks, waits
 from .events import KINDS
 from .lanes import RUNNING, SPINNING, SYSCALL
 
@@ -24,6 +24,7 @@ def summary(trace: Trace) -> str:
     facts = " ".join(f"{key}={value}" for key, value in trace.metadata.items())
     lines = [f"{len(trace)} events in {seconds(span)}" + (f"; {facts}" if facts else ""), ""]
     lines += [*events_part(trace), "", *procs_part(trace, span), "", *latency_part(trace), *waits_part(trace)]
+    lines += tasks_part(trace)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -78,6 +79,18 @@ def waits_part(trace: Trace) -> list[str]:
         name = trace.string(reason) or "?"
         lines.append(f"  {name:<18}{len(ns):>11}{seconds(ns.mean()):>10}{seconds(ns.sum()):>10}")
     return lines if len(lines) > 1 else []
+
+
+def tasks_part(trace: Trace) -> list[str]:
+    """A line for each name."""
+    found = tasks(trace)
+    lines = ["", "tasks                         n      mean       G's"]
+    for name in np.unique(found["name"]).tolist():
+        rows = found[found["name"] == name]
+        whole = rows[rows["begin"] >= 0]
+        mean = seconds((whole["t1"] - whole["t0"]).mean()) if len(whole) else "?"
+        lines.append(f"  {trace.string(name) or '?':<18}{len(rows):>11}{mean:>10}{int(rows['gs'].sum()):>10}")
+    return lines if len(lines) > 2 else []
 
 
 def seconds(ns: float) -> str:

@@ -2,7 +2,10 @@
 
 * The columns are int64 arrays that cannot be written to; -1 is none. Row order is causal order (`events.py`).
 * A `GoSwitch` is expanded into its two halves on the way in, so no reader meets one.
-* `metadata` says what the numbers cannot: "world", "clock" ("virtual" or "monotonic"), "procs", "gil", "seed".
+* `metadata` says what the numbers cannot: "world", "clock" ("virtual" or "monotonic"), "procs", "gil"; of a run
+  "python", "platform", "switch_interval", "cpus", "pid", "threads" (the system's numbers, by M), "started" and "started_ns" (the
+  same moment on the wall and on the events' clock); of a simulation "seed", "like", "costs", "policy".
+  "unfinished" is set on what was recorded so far, and if the world of a simulation broke.
   "partial" is set on what `filter` returns: such a trace may begin in the middle of things.
 * The file is a compressed .npz of columns, each in the smallest integer type that holds it, times as
   differences: a million events take 5 to 8 MB.
@@ -216,9 +219,13 @@ class Trace:
                 keep &= self.mentions(what, wanted)
         if kind is not None:
             kinds = [kind] if isinstance(kind, str | int) else list(kind)
-            unknown = [one for one in kinds if (one not in NAMES if isinstance(one, str) else one not in KINDS)]
+            unknown = [
+                one for one in kinds if (one not in NAMES if isinstance(one, str) else one not in KINDS)
+            ]
             if unknown:
-                raise ValueError(f"there is no event {', '.join(map(repr, unknown))}: mpg.trace.EVENTS has them all")
+                raise ValueError(
+                    f"there is no event {', '.join(map(repr, unknown))}: mpg.trace.EVENTS has them all"
+                )
             codes = [NAMES[one].code if isinstance(one, str) else one for one in kinds]
             keep &= np.isin(self.kind, codes)
         columns = [getattr(self, name)[keep] for name in COLUMNS]

@@ -112,7 +112,16 @@ def validate(trace: Trace) -> None:
         InvalidTrace: with the first row that breaks a rule.
     """
     check = Check(trace)
-    rules = (check_rows, check_time, check_states, check_places, check_cpu, check_queues, check_clocks, check_exact)
+    rules = (
+        check_rows,
+        check_time,
+        check_states,
+        check_places,
+        check_cpu,
+        check_queues,
+        check_clocks,
+        check_exact,
+    )
     for rule in rules:
         rule(check)
     if check.first < len(trace):

@@ -101,13 +101,13 @@ def test_story():
     story = Trace.from_text(EXAMPLE).story(1)
     lines = [" ".join(line.split()) for line in story.splitlines()]
     assert lines == [
-        "0.000 us G 1 (main) is created by the scheduler",
+        "0.000 us G 1 (main) is created by the scheduler and queued on P 0",
         "1.000 us G 1 starts to run on P 0, M 0, taken from: runnext, after 1.000 us",
         "1.500 us G 1 creates G 2 (app.sender)",
         "2.000 us G 1 leaves P 0 and waits: chan receive, object 7, after 1.000 us",
-        "3.000 us G 1 is made runnable by G 2 (ready), after 1.000 us",
+        "3.000 us G 1 is made runnable by G 2 (ready) and queued on its M 0, after 1.000 us",
         "4.000 us G 1 starts to run on P 0, M 0, taken from: runnext, after 1.000 us",
-        '5.000 us G 1 is there: Log text="got \\"it\\" = 3"',
+        "5.000 us G 1 logs: 'got \"it\" = 3'",
         "6.000 us G 1 ends, after 2.000 us",
     ]
 
