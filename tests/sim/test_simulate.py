@@ -274,7 +274,7 @@ def test_the_invariants_hold_at_scale() -> None:
             wg.go(mpg.work, mpg.sim.rng().random() * 1e-3)
         wg.wait()
 
-    assert simulate(main, procs=256, invariants=500, trace=False).stats["spawns"] >= 20_000
+    assert simulate(main, procs=256, invariants=5_000, trace=False).stats["spawns"] >= 20_000
 
 
 def test_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +332,19 @@ def test_lifo_runs_the_youngest_first() -> None:
     lifo = simulate(main, procs=1, costs="zero", policy=Policy(local="lifo")).value
     assert fifo == [4, 0, 1, 2, 3]  # runnext first
     assert lifo == [4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("slice", [float("inf"), float("nan"), 0, -1, 1e-12, 1e12, "x", True])
+def test_a_slice_that_is_no_time(slice: Any) -> None:
+    with pytest.raises(ValueError, match=r"Policy\.slice is a time in seconds"):
+        Policy(slice=slice)
+
+
+@pytest.mark.parametrize("knob", ["retry_rate", "spinning", "global_tick", "phase"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, "x", None])
+def test_a_knob_that_is_no_number(knob: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"Policy\.{knob} is a"):
+        Policy(**{knob: value})
 
 
 def test_no_slices() -> None:

@@ -112,7 +112,10 @@ BAD = {
     "fails": (Scenario(fails), "RuntimeError: on purpose"),
     "cannot be sent": (Scenario(fails_unsendably), "Unsendable: cannot be unpickled"),
     "exits": (Scenario(leaves), "SystemExit: 3"),
-    "deadlock": (Scenario(deadlocks), "DeadlockError: "),
+    "deadlock": (
+        Scenario(deadlocks),
+        "DeadlockError: all goroutines are asleep - deadlock!; goroutine 1 [chan",
+    ),
 }
 
 
