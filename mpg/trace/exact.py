@@ -54,7 +54,7 @@ class Order:
     def __init__(self, check: Check) -> None:
         trace = check.trace
         n = len(trace)
-        rows = np.flatnonzero((trace.m >= 0) & ~np.isin(trace.kind, (ev.GoSite, ev.GoTask)))
+        rows = np.flatnonzero((trace.m >= 0) & ~check.among(ev.GoSite, ev.GoTask))
         m = trace.m[rows]
         small = m.astype(np.int16) if m.max(initial=0) < 1 << 15 else m
         order = np.argsort(small, kind="stable")
@@ -161,9 +161,7 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
     called = (found >= 0) & (wake[found] < after) if len(wake) else np.zeros(len(park), bool)
     until = trace.a[park]
     due = (until >= 0) & (ts[after] >= until)
-    living = order.previous(
-        ~np.isin(kind, LAST)
-    )  # at the last row of each M: what it did last besides ending
+    living = order.previous(~check.among(*LAST))  # at the last row of each M: what it did last besides ending
     exits = check.where(ev.MExit)
     end = neighbour(trace.m[exits], exits, trace.m[park], park, after=True)
     over = (end >= 0) & (living[exits[end]] <= park) if len(exits) else np.zeros(len(park), bool)
@@ -254,12 +252,12 @@ def check_timers(check: Check, order: Order) -> None:
     rows = check.where(ev.GoUnblock)
     rows = rows[trace.b[rows] == text(trace, "timer")]
     fired = order.previous(kind == ev.TimerFire)[rows]
-    other = order.previous(np.isin(kind, (ev.GoStart, ev.ProcStart, ev.MPark, ev.MStart)))[rows]
+    other = order.previous(check.among(ev.GoStart, ev.ProcStart, ev.MPark, ev.MStart))[rows]
     check.fault(rows, fired <= other, "no timer has fired")
     blocks = check.where(ev.GoBlock)
     began = neighbour(trace.g[blocks], blocks, trace.a[rows], rows)
     sleeps = (began >= 0) & (trace.a[blocks[began]] == text(trace, st.SLEEP)) if len(blocks) else began < -1
-    beside = order.previous(~np.isin(kind, BESIDE))[rows]
+    beside = order.previous(~check.among(*BESIDE))[rows]
     check.fault(rows, sleeps & (beside != fired), "no timer of its own has fired")
     p = np.isin(trace.a[check.where(ev.TimerFire)], np.unique(trace.p[check.where(ev.ProcStart)]))
     check.fault(check.where(ev.TimerFire), ~p, lambda i: f"there is no P {trace.a[i]}")
@@ -271,13 +269,13 @@ def check_starts(check: Check, order: Order) -> None:
     rows = check.where(ev.GoStart)
     check.fault(rows, trace.a[rows] < 0, "it says where the G was found")
     steals = check.where(ev.Steal)
-    source = order.previous(~np.isin(kind, BESIDE))
+    source = order.previous(~check.among(*BESIDE))
     stolen = trace.a[rows] == text(trace, "stolen")
     bad = stolen & (kind[np.maximum(source[rows], 0)] != ev.Steal)
     check.fault(rows, bad, "nothing was stolen")
     began = np.zeros(len(trace) + 1, bool)
     began[source[rows[stolen]]] = True
-    others = np.flatnonzero(~np.isin(kind, BESIDE))
+    others = np.flatnonzero(~check.among(*BESIDE))
     later = neighbour(trace.m[others], others, trace.m[steals], steals, after=True) >= 0
     check.fault(steals, ~began[steals] & later, "a thief runs one of the G's that it has stolen")
     gets = (kind == ev.GlobqLen) & (trace.p >= 0)
@@ -339,7 +337,7 @@ def surely_idle(check: Check, order: Order, procs: int) -> Ints:
     never = found < 0
     end = ends[np.maximum(found, 0)] if len(ends) else np.zeros(len(lost), np.int64)
     # The M that gets it may have been on its way since it last wrote something.
-    deciding = order.previous(~np.isin(kind, (ev.MStart, ev.SpinStart)))
+    deciding = order.previous(~check.among(ev.MStart, ev.SpinStart))
     until = np.where(kind[end] == ev.ProcStart, deciding[end], end)
     until = np.where(never, len(trace), until)
     keep = until > lost

@@ -81,6 +81,8 @@ class Check:
         self.trace = trace
         self.first = len(trace)
         self.rule: Callable[[int], str] = lambda i: ""
+        kind = trace.kind
+        self.code = np.where((kind < 0) | (kind > 255), 255, kind).astype(np.uint8)  # 255 is none
         self.partial = bool(trace.metadata.get("partial"))
         dropped = np.cumsum(trace.kind == ev.Dropped)
         self.epoch: Ints = dropped.astype(np.int64)
@@ -96,10 +98,15 @@ class Check:
                 self.first = row
                 self.rule = rule if callable(rule) else lambda i: rule
 
+    def among(self, *kinds: int) -> Bools:
+        """Which rows are of these kinds."""
+        wanted = np.zeros(256, bool)
+        wanted[list(kinds)] = True
+        found: Bools = wanted[self.code]
+        return found
+
     def where(self, *kinds: int) -> Ints:
-        if len(kinds) == 1:
-            return np.flatnonzero(self.trace.kind == kinds[0])
-        return np.flatnonzero(np.isin(self.trace.kind, kinds))
+        return np.flatnonzero(self.among(*kinds))
 
     def believed(self, rows: Ints) -> Bools:
         """Where the first mention of something is no fault."""
