@@ -37,7 +37,10 @@ DEARER = {"switch": 1, "echo": 10}  # so many fewer operations
 MILLION = {"load_s": 0.5, "all_s": 10.0, "file_bytes": 10e6, "html_bytes": 15e6}
 
 HOOKS = (
-    re.compile(r"^( +)if (?:self|mp)\.rec is not None:\n(?:\1    .*\n)+", re.MULTILINE),
+    re.compile(
+        r"^( +)if (?:woken and )?(?:self|mp)\.rec is not None.*:(?:  #.*)?\n(?:\1    .*\n)+", re.MULTILINE
+    ),
+    re.compile(r"^( +)if sched\.new_rec is not None and .*:\n(?:\1    .*\n)+", re.MULTILINE),
     re.compile(r"^    rec = mp\.rec\n    if rec is not None.*:\n        .*\n", re.MULTILINE),
     re.compile(r"^    if rec is not None:\n        .*\n", re.MULTILINE),
 )

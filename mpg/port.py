@@ -179,14 +179,20 @@ class Port(Protocol):
     def stall(self, mp: M, ns: int) -> None:
         """Block the thread of `mp`, which is the caller, without telling the scheduler."""
 
-    def offload(self, call: Callable[[], None]) -> None:
-        """Run `call` on a spare M, which has no P; FIFO once all spare M's are busy."""
+    def offload(self, call: Callable[[Any], None]) -> None:
+        """Run `call(spare)` on a spare M, which has no P; FIFO once all spare M's are busy.
+
+        `spare.pen` is what the recorder has for that M; None at first.
+        """
 
     def watch_term(self, sched: Sched, on: bool) -> None:
         """Route SIGTERM to `sched.on_term`, or stop doing so."""
 
     def foreign_threads(self) -> bool:
         """True if a thread that is not mpg's has been started since the run began and is alive."""
+
+    def cpu_time(self, mp: M) -> int:
+        """The CPU time that the thread of `mp` has used, in ns; -1 where that cannot be told. From any M."""
 
     def others_alive(self, idents: set[int]) -> bool:
         """True if one of these threads is alive and none of this run's."""

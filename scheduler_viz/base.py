@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from mpg.trace import events as ev
 
-from .style import GLYPHS, INK, MIN_POINTS, STATES
+from .style import GLYPHS, INK, MIN_POINTS, NO_CPU, NO_CPU_LINES, STATES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,6 +202,8 @@ def legend(
     labels: Mapping[str, str] | None = None,
     colours: Mapping[str, str] | None = None,
     *,
+    no_cpu: bool = False,
+    lines: Mapping[str, str] | None = None,
     whole: bool = False,
 ) -> None:
     """List the states and glyphs that are there, in the order of `style.py`, to the right of the data.
@@ -209,6 +211,8 @@ def legend(
     Args:
         labels: other words for some of them.
         colours: further entries, text to colour.
+        no_cpu: list the hatch of slices without CPU.
+        lines: lines, text to colour.
         whole: one for the whole figure, which has a layout that keeps room for it.
     """
     from matplotlib.lines import Line2D
@@ -222,9 +226,16 @@ def legend(
         for name, state in STATES.items()
         if name in present
     ]
+    if no_cpu:
+        handles.append(
+            Patch(
+                facecolor=NO_CPU.colour, hatch=NO_CPU.hatch, edgecolor=NO_CPU_LINES, lw=0, label=NO_CPU.label
+            )
+        )
     handles += [
         Patch(facecolor=colour, edgecolor=INK, lw=0, label=text) for text, colour in (colours or {}).items()
     ]
+    handles += [Line2D([], [], color=colour, lw=1.6, label=text) for text, colour in (lines or {}).items()]
     handles += [
         Line2D(
             [],

@@ -45,7 +45,8 @@ def show(
         words = {text: colour for layer in layers for text, colour in layer.words.items()}
         states = set().union(*(layer.states for layer in layers))
         glyphs = set().union(*(layer.glyphs for layer in layers))
-        legend(layers[0].ax, states, glyphs, labels, words, whole=len(layers) > 1)
+        no_cpu = any(layer.shows_no_cpu for layer in layers)
+        legend(layers[0].ax, states, glyphs, labels, words, no_cpu=no_cpu, whole=len(layers) > 1)
         x0, x1 = (at.origin + round(x * 1e9) for x in sorted(layers[-1].ax.get_xlim()))
         events = int(np.count_nonzero((trace.ts >= x0) & (trace.ts <= x1)))
         merged = sum(layer.merged for layer in layers)

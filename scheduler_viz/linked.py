@@ -81,7 +81,7 @@ def linked(trace: Trace, g: int, *, t0: float | None = None, t1: float | None = 
         )
         layers.append(layer)
     layers.append(g_lanes(lower, trace, at, own, [g]))
-    labels, extra = gil_words(trace)
+    labels, extra = gil_words(trace, hatched=True)
     every = f"the lanes are {len(ps)} of {totals[0]} P's and {len(ms)} of {totals[1]} M's"
     show(layers, trace, at, labels, "\n".join(filter(None, (every, extra))))
     for ax in (upper, middle):

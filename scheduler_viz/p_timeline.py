@@ -1,8 +1,9 @@
 """P timeline: a lane for each P.
 
-A G in the state "running" has the P. On a build with a GIL only one of those G's runs Python at a time, and the trace
-does not say which: it holds no CPU times. So there the legend says "has a P", the note says why, and nothing is hatched
-as on or off the CPU: that would be a guess.
+A G in the state "running" has the P. On a build with a GIL only one of those G's runs Python at a time, so there the
+legend says "has a P". If the trace holds CPU times, the part of each long slice that had no CPU is hatched: mostly
+that is the wait for the GIL. It is known for a few ms at a time, and drawn at the end of each such piece. Without CPU
+times nothing is hatched, since it would be a guess, and the note says why.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mpg.trace import derive
+
 from . import data
 from .base import Window, axes, empty, one_gil, time_axis, window
+from .data.cpu import without_cpu
 from .data.timelines import CODE, STATE_NAMES, STOPS, g_names, steal_marks
 from .lanes import lane_size, show
 from .spans import Lanes, Look, Marks
@@ -30,7 +34,11 @@ __all__ = ["p_timeline"]
 STATE_LOOKS: Final = tuple(Look(name, STATES[name].colour, STATES[name].hatch) for name in STATE_NAMES)
 EDGE: Final = 0.33  #: how far from the middle of its lane a steal is marked
 GIL_LABELS: Final = {"running": "has a P (one GIL)"}
-GIL_NOTE: Final = "one GIL: of the G's that have a P, one at a time runs Python; the trace does not say which"
+ONE_NOTE: Final = "one GIL: of the G's that have a P, one at a time runs Python"
+GIL_NOTE: Final = f"{ONE_NOTE}; the trace does not say which"
+CPU_NOTE: Final = (
+    "one GIL: hatched is how much of a slice had no CPU, by looks every few ms, drawn last in each piece"
+)
 
 
 def p_timeline(
@@ -47,8 +55,8 @@ def p_timeline(
     has a triangle above its lane and the victim one below. Where there is no room for all of them there are none,
     and the note below says how many to zoom in for.
 
-    Nothing here claims CPU: a trace holds no CPU times, so "running" is having a P. For a build with a GIL the legend
-    and the note say so.
+    "running" is having a P, not a CPU. For a build with a GIL the legend and the note say so, and what a long slice
+    had no CPU for is hatched, if the trace holds CPU times.
 
     Args:
         t0, t1: seconds from the trace's start.
@@ -68,7 +76,7 @@ def p_timeline(
         return empty(ax, "no P's in this trace")
     time_axis(ax, at)
     layer = p_lanes(ax, trace, at, rows, lanes.tolist(), colour)
-    show([layer], trace, at, *gil_words(trace))
+    show([layer], trace, at, *gil_words(trace, hatched=True))
     return ax
 
 
@@ -97,6 +105,11 @@ def p_lanes(
         known = steals[np.isin(steals[who], lanes)]
         both.append(Marks(glyph, known["t"], np.searchsorted(lanes, known[who]), shift))
     look, looks = coloured(rows, names, colour)
+    no_cpu = None
+    if one_gil(trace):
+        waits = without_cpu(trace, t0=t0, t1=t1 if t1 > t0 else None)
+        waits = waits[np.isin(waits["p"], lanes)]
+        no_cpu = (waits["t0"], waits["t1"], np.searchsorted(lanes, waits["p"]))
     return Lanes(
         ax,
         [f"P{p}" for p in lanes],
@@ -108,6 +121,7 @@ def p_lanes(
         texts=texts(rows["g"], names),
         below=below,
         marks={"ends of steals": both} if below else {"ends of runs": ends, "ends of steals": both},
+        no_cpu=no_cpu,
     )
 
 
@@ -159,6 +173,9 @@ def texts(gs: Any, names: dict[int, str], prefix: Any = None) -> Callable[[int],
     return of
 
 
-def gil_words(trace: Trace) -> tuple[dict[str, str], str]:
-    """The legend's labels and the note of a trace whose M's shared one GIL."""
-    return (GIL_LABELS, GIL_NOTE) if one_gil(trace) else ({}, "")
+def gil_words(trace: Trace, *, hatched: bool = False) -> tuple[dict[str, str], str]:
+    """The legend's labels and the note of a trace whose M's shared one GIL; `hatched` where it had no CPU, if known."""
+    if not one_gil(trace):
+        return {}, ""
+    known = len(derive.cpu_times(trace)) > 0
+    return GIL_LABELS, (CPU_NOTE if hatched else ONE_NOTE) if known else GIL_NOTE

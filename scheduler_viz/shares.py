@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["idle_while_overloaded", "utilization"]
 
-NO_CPU: Final = "P-busy only: traces hold no CPU times"
+NO_CPU: Final = "P-busy only: this trace holds no CPU times"
+CPU: Final = "CPU-busy: M's that have P's use a CPU; P-busy is running"
 NO_TIME: Final = "no time passes in this trace"
 #: Widest first, so that all three can be seen where they are equal: colour, width, words.
 LINES: Final = {
@@ -43,7 +44,8 @@ def utilization(
 ) -> Axes:
     """Which shares of the P's time went into which state, over time; the key says how much in all.
 
-    Running is P-busy: a G has the P. Traces hold no CPU times, so CPU-busy cannot be drawn, and the note says so.
+    Running is P-busy: a G has the P. If the trace holds CPU times, a line is CPU-busy: which share of their time with
+    P's M's used a CPU. Otherwise the note says that there are none.
 
     Args:
         t0, t1: seconds from the trace's start.
@@ -92,8 +94,15 @@ def utilization(
     ax.set_ylim(0, 100)
     ax.set_ylabel("share of the P's time (%)", fontsize=9)
     plain(ax)
-    legend(ax, labels, labels=labels)
-    note(ax, "\n".join(filter(None, (NO_CPU, extra))))
+    known = ~np.isnan(rows["cpu"])
+    lines = {}
+    if known.any():
+        made = ax.stairs(rows["cpu"] * 100, edges, baseline=None, color=INK, lw=1.6)
+        made.set_gid("cpu")
+        total = float((rows["cpu"] * weight)[known].sum() / max(float(weight[known].sum()), 1e-12))
+        lines[f"CPU-busy {total:.1%}"] = INK
+    legend(ax, labels, labels=labels, lines=lines)
+    note(ax, "\n".join(filter(None, (CPU if lines else NO_CPU, extra))))
     return ax
 
 

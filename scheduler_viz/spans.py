@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from .data.bins import regroup, time_in_state
 from .lanes import lane_axis
-from .style import GLYPHS, INK, MIN_POINTS
+from .style import GLYPHS, INK, MIN_POINTS, NO_CPU, NO_CPU_LINES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +69,7 @@ class Lanes:
         texts: for the index of a span, what may be written on it, the longest first; `below` the middle of its lane.
         marks: glyphs, in groups that are shown or hidden together, by the group's name.
         lines: vertical dotted lines: their name, times, and the two lanes each joins; or None.
+        no_cpu: parts of spans without CPU: begins, ends and lanes; or None.
         path: a thick line through stays in order: their name, begins, ends and lanes; or None.
     """
 
@@ -85,6 +86,7 @@ class Lanes:
     marks: Mapping[str, Sequence[Marks]] = field(default_factory=dict)
     lines: tuple[str, Floats, Ints, Ints] | None = None
     path: tuple[str, Floats, Floats, Ints] | None = None
+    no_cpu: tuple[Floats, Floats, Ints] | None = None
 
     def __post_init__(self) -> None:
         self.artists: list[Any] = []
@@ -93,6 +95,7 @@ class Lanes:
         self.glyphs: set[str] = set()
         self.hidden: dict[str, int] = {}
         self.merged = 0
+        self.shows_no_cpu = False
         self.drawn: tuple[float, ...] = ()
         lane_axis(self.ax, self.names)
 
@@ -108,6 +111,7 @@ class Lanes:
             artist.remove()
         self.artists.clear()
         self.states, self.words, self.glyphs, self.hidden, self.merged = set(), {}, set(), {}, 0
+        self.shows_no_cpu = False
         lane_px = height / max(bottom - top, 1e-9)
         seen = (self.t1 >= x0) & (self.t0 <= x1) & (self.row > top - 0.5) & (self.row < bottom + 0.5)
         visible = np.flatnonzero(seen)
@@ -119,10 +123,14 @@ class Lanes:
                 self.states.add(look.state)
         if len(visible) <= MOST_SPANS and lane_px >= THINNEST:
             self.polygons(visible, (x1 - x0) / width)
+            if self.no_cpu is not None:
+                self.hatch_no_cpu(*self.no_cpu)
             if self.texts and lane_px * 2 * (HALF - self.below) >= 1.3 * MIN_POINTS * ax.figure.dpi / 72:
                 self.write(visible, x0, (x1 - x0) / width)
         else:
             self.image(visible, x0, x1, top, bottom)
+            if self.no_cpu is not None and self.within(self.no_cpu[0], self.no_cpu[2]).any():
+                self.hidden["stretches without CPU"] = int(self.within(self.no_cpu[0], self.no_cpu[2]).sum())
         room = width * min(bottom - top, len(self.names)) / APART if lane_px >= APART else 0
         for group, marks in self.marks.items():
             self.mark(group, marks, room)
@@ -170,6 +178,27 @@ class Lanes:
                 lined.set_clip_path(self.ax.patch)
                 lined.set_rasterized(raster)
                 self.artists.append(self.ax.add_artist(lined))
+
+    def hatch_no_cpu(self, t0: Floats, t1: Floats, row: Ints) -> None:
+        """One path for all that is visible."""
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path
+
+        x0, x1, top, bottom = self.drawn[:4]
+        seen = (t1 >= x0) & (t0 <= x1) & (row > top - 0.5) & (row < bottom + 0.5)
+        if not seen.any():
+            return
+        x = np.stack([t0, t0, t1, t1], axis=1)[seen]
+        y = np.stack([row[seen] + sign * HALF for sign in (-1, 1, 1, -1)], axis=1)
+        path = Path.make_compound_path_from_polys(np.stack([x, y], axis=2))
+        made = PathPatch(
+            path, facecolor=NO_CPU.colour, edgecolor=NO_CPU_LINES, lw=0, hatch=NO_CPU.hatch, zorder=1
+        )
+        made.set_gid("no cpu")
+        made.set_clip_path(self.ax.patch)
+        made.set_rasterized(len(x) > MOST_SPANS // 4)
+        self.artists.append(self.ax.add_artist(made))
+        self.shows_no_cpu = True
 
     def image(self, visible: Ints, x0: float, x1: float, top: float, bottom: float) -> None:
         """All spans as one picture, exactly binned."""

@@ -23,6 +23,8 @@ __all__ = [
     "GLYPHS",
     "INK",
     "MIN_POINTS",
+    "NO_CPU",
+    "NO_CPU_LINES",
     "STATES",
     "Glyph",
     "State",
@@ -57,6 +59,10 @@ STATES: Final[dict[str, State]] = {
     "idle": State("#DDDDDD", "", "idle"),
     "system": State("#009E73", "....", "scheduling"),
 }
+
+#: Drawn over the part of a long slice in which its M had no CPU: darker than a run, and hatched in a lighter colour.
+NO_CPU: Final = State("#003F63", "///", "has a P, no CPU")
+NO_CPU_LINES: Final = "#4C8FB8"
 
 #: Why a run ended, and both ends of a steal.
 GLYPHS: Final[dict[str, Glyph]] = {

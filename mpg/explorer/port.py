@@ -20,6 +20,7 @@ Whoever waits for ever for a lock, or sleeps while there is work, is found when 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -114,6 +115,8 @@ class Outside:
 
 class Spare(Outside):
     """A spare M."""
+
+    pen = None
 
 
 class ExplorerPort:
@@ -417,8 +420,9 @@ class ExplorerPort:
     def blocking_call(self, fn: Callable[..., Any], cost: float | None) -> Callable[..., Any]:
         return fn
 
-    def offload(self, call: Callable[[], None]) -> None:
-        self.thread(call, Spare(self))
+    def offload(self, call: Callable[[Any], None]) -> None:
+        spare = Spare(self)
+        self.thread(partial(call, spare), spare)
 
     # I/O: descriptors without sockets, which become ready when the program under exploration says so.
 
@@ -447,6 +451,9 @@ class ExplorerPort:
 
     def others_alive(self, idents: set[int]) -> bool:
         return False
+
+    def cpu_time(self, mp: M) -> int:
+        return -1
 
     def where(self, mp: M) -> str:
         return ""

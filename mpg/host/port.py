@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["HostPort", "gil_enabled"]
 
+cpu_clock: Callable[[int], int] | None = getattr(
+    time, "pthread_getcpuclockid", None
+)  # not on macOS and Windows
+
 
 LONGEST = 1e6  #: seconds; epoll takes no more than 24 days, and a sleep may end early
 
@@ -66,6 +70,7 @@ class HostPort:
         self.dns = SpareMs("dns", limit=32)
         self.signals: Signals | None = None
         self.idents: set[int] = set()
+        self.cpu_clocks: dict[int, int] = {}  # by M: the clock of its thread
         self.before = weakref.WeakSet(threading.enumerate())
 
     def new_rng(self) -> Rng:
@@ -83,6 +88,10 @@ class HostPort:
         self.idents.add(threading.get_ident())
         if mp.rec is not None:
             mp.rec.owner.threads[mp.id] = threading.get_native_id()
+        if cpu_clock is not None:
+            self.cpu_clocks[mp.id] = cpu_clock(
+                threading.get_ident()
+            )  # of a dead thread it would be undefined
         tls.m = mp
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:
@@ -146,7 +155,7 @@ class HostPort:
     def stall(self, mp: M, ns: int) -> None:
         time.sleep(ns / 1e9)
 
-    def offload(self, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[Any], None]) -> None:
         self.spares.submit(call)
 
     def watch_term(self, sched: Sched, on: bool) -> None:
@@ -164,6 +173,15 @@ class HostPort:
             for t in threading.enumerate()
         )
 
+    def cpu_time(self, mp: M) -> int:
+        clock = self.cpu_clocks.get(mp.id)
+        if clock is None:
+            return -1
+        try:
+            return time.clock_gettime_ns(clock)
+        except OSError:  # its thread has ended
+            return -1
+
     def others_alive(self, idents: set[int]) -> bool:
         return any(t.ident in idents and t.ident not in self.idents for t in threading.enumerate())
 
@@ -173,7 +191,8 @@ class HostPort:
         return "".join(traceback.format_stack(frame)) if frame is not None else ""
 
     def close(self, mp: M) -> None:
-        """The end of an M: its poller's fds."""
+        """The end of an M: its poller's fds. The number of its thread may now be given to another."""
+        self.cpu_clocks.pop(mp.id, None)
         if self.signals is not None and mp is self.signals.sched.m0:
             self.signals.detach()
         if mp.poller is not None:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from time import monotonic
+from typing import Any
 
 from ..current import user_calls
 from ..sched.policy import MAX_SPARES
@@ -36,7 +37,8 @@ class SpareM:
 
     def __init__(self, pool: SpareMs, index: int) -> None:
         self.pool = pool
-        self.call: Callable[[], None] | None = None
+        self.call: Callable[[Any], None] | None = None
+        self.pen: Any = None  # what it writes with, if anybody records
         self.note = threading.Lock()
         self.note.acquire()
         self.thread = threading.Thread(
@@ -46,7 +48,9 @@ class SpareM:
     def loop(self) -> None:
         call = self.call
         while call is not None:
-            call()
+            call(self)
+            if self.pen is not None:
+                self.pen.owner.threads[self.pen.m] = threading.get_native_id()
             call = self.pool.next_call(self)
 
 
@@ -59,10 +63,10 @@ class SpareMs:
         self.lock = threading.Lock()
         self.idle: list[SpareM] = []
         self.all: list[SpareM] = []
-        self.queue: deque[Callable[[], None]] = deque()
+        self.queue: deque[Callable[[Any], None]] = deque()
         self.closed = False
 
-    def submit(self, call: Callable[[], None]) -> None:
+    def submit(self, call: Callable[[Any], None]) -> None:
         """Have a spare M make `call`, which must not raise."""
         with self.lock:
             if self.idle:
@@ -85,7 +89,7 @@ class SpareMs:
                     raise
                 self.queue.append(call)
 
-    def next_call(self, spare: SpareM) -> Callable[[], None] | None:
+    def next_call(self, spare: SpareM) -> Callable[[Any], None] | None:
         """Wait for the next call of an idle spare M; None: it is to end."""
         with self.lock:
             if self.queue:

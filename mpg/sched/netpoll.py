@@ -93,7 +93,7 @@ def claim_io(wait: IOWait) -> G | None:
 
 def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) -> int:
     """Turn events into hints and runnable G's; how many. The last event first, as Go's list does (Go: netpollready)."""
-    woken = 0
+    woken: list[G] = []
     for fd, mask in events:
         pd = pds.get(fd)
         if pd is None:
@@ -104,28 +104,26 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
         if mask & WRITE:
             pd.wready = True
             if pd.w.cell:
-                woken += wake_io(mp, pd.w)
+                wake_io(mp, pd.w, woken)
         if mask & READ:
             pd.rready = True
             if pd.r.cell:
-                woken += wake_io(mp, pd.r)
+                wake_io(mp, pd.r, woken)
     if woken and mp.rec is not None:
-        mp.rec.all_polled(mp, woken)
-    return woken
+        mp.rec.polled(mp, woken)
+    return len(woken)
 
 
-def wake_io(mp: M, wait: IOWait) -> bool:
+def wake_io(mp: M, wait: IOWait, woken: list[G]) -> None:
     """Waiting to runnable: to the local tail, or without a P to the global side (Go: injectglist)."""
     try:
         gp = wait.cell.pop()
     except IndexError:
-        return False
-    if mp.rec is not None:
-        mp.rec.polled(mp, gp)
+        return
     gp.atomicstatus = GRUNNABLE
     pp = mp.p
     if pp is None:
         put_global_started(mp, gp)
     else:
         put(mp, pp, gp)
-    return True
+    woken.append(gp)

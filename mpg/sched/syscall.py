@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..current import new_lock, tls
 from ..status import GRUNNABLE, GRUNNING, GSYSCALL, OFFLOADED
+from ..trace.events import Offload as Offloads
+from ..trace.events import OffloadEnd
 from .idle import pidleget_locked
 from .mlife import acquirep, post, take_p
 from .park import wake_sysmon
@@ -152,12 +154,18 @@ class Offload:
                 sched.nsyscall -= 1
             raise
 
-    def __call__(self) -> None:
+    def __call__(self, spare: Any) -> None:
         """On the spare M."""
+        rec = self.mp.rec
+        if rec is not None:
+            rec = rec.of_spare(self.mp.sched, spare)
+            rec.offload(Offloads, self.g, self.mp)
         try:
             self.result = self.context.copy().run(self.fn, *self.args, **self.kwargs)
         except BaseException as exc:
             self.exc = exc
+        if rec is not None:
+            rec.offload(OffloadEnd, self.g, self.mp)
         self.finish()
 
     def finish(self) -> None:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from ..errors import Goexit
 from ..status import GRUNNABLE, PIDLE, PRUNNING
 from ..trace.events import MStart, Preempt, Relief, Stall
+from .cputime import CpuTimes
 from .deadlock import checkdead_locked, is_stuck_locked
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
 from .mlife import handoffp, post, startm, take_p, wake
@@ -46,8 +47,12 @@ RECHECK_NS = 100_000_000  # while only a thread of somebody else keeps a deadloc
 def sysmon(mp: M) -> None:
     """The loop. `mp` is sysmon's own M, which never holds a P."""
     sched = mp.sched
+    cpu = None
     if mp.rec is not None:
         mp.rec.bare(MStart, mp.rec.by)
+        if sched.port.cpu_time(mp) >= 0:
+            cpu = CpuTimes(mp)
+            cpu.look(sched, mp.now())
     idle = 0
     delay = SYSMON_MIN_NS
     moves = -1
@@ -57,9 +62,11 @@ def sysmon(mp: M) -> None:
         delay = sysmon_delay(idle, delay, sched.caps.sysmon_longest_ns)
         now = mp.now()
         sleep(mp, now + delay)
+        now = mp.now()
+        if cpu is not None:
+            cpu.look(sched, now)
         if sched.stopping:
             return
-        now = mp.now()
         if sched.npidle == len(sched.allp):
             total = sum(pp.schedtick + pp.nexttick for pp in sched.allp)
             if total != moves:
@@ -280,4 +287,4 @@ def report(sched: Sched, mp: M, gp: G, pp: P, stuck: int) -> None:
         f"{len(mp.gs)} started G's of its thread wait. Use mpg.to_thread for blocking calls. It is at:\n"
         f"{sched.port.where(mp)}"
     )
-    sched.port.offload(lambda: log.warning("%s", text))
+    sched.port.offload(lambda spare: log.warning("%s", text))

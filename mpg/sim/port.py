@@ -341,7 +341,9 @@ class SimPort:
             if (
                 mp.rec is not None and tls.m.rec is None and not self.sched.stopping
             ):  # an arrival, a call's end
-                mp.rec.world(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
+                pen = getattr(tls.m, "pen", None)
+                write = mp.rec.world if pen is None else pen.bare
+                write(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
             tls.m.debt += self.costs.wakeup
 
     def usleep(self, mp: M, ns: int) -> None:
@@ -405,7 +407,7 @@ class SimPort:
 
         return charged
 
-    def offload(self, call: Callable[[], None]) -> None:
+    def offload(self, call: Callable[[Any], None]) -> None:
         idle = self.spares
         spare = idle.pop() if idle else Spare(self)
         delay = self.costs.thread_start if spare.call is None else self.costs.futex_wake
@@ -426,6 +428,9 @@ class SimPort:
     def foreign_threads(self) -> bool:
         return self.arrivals > 0
 
+    def cpu_time(self, mp: M) -> int:
+        return -1
+
     def others_alive(self, idents: set[int]) -> bool:
         return False
 
@@ -442,13 +447,14 @@ class Spare(Outsider):
 
     def __init__(self, port: SimPort) -> None:
         super().__init__(port)
-        self.call: Callable[[], None] | None = None
+        self.call: Callable[[Any], None] | None = None
+        self.pen: Any = None
         self.thread = greenlet(self.loop, port.hub)
 
     def loop(self) -> None:
         while True:
             assert self.call is not None
-            self.call()
+            self.call(self)
             self.port.spares.append(self)
             self.port.leave_to_hub(self)
 

@@ -260,7 +260,7 @@ def stats(sched: Sched, port: SimPort) -> Mapping[str, int]:
     return {
         "steps": port.steps,
         **port.stats,
-        "ms": sched.mnext - (sched.sysmon is not None),
+        "ms": len(sched.allm),
         "slices": sum(pp.schedtick for pp in sched.allp),
         "inherited": sum(pp.nexttick for pp in sched.allp),
     }

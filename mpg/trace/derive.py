@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import status as st
 from . import events as ev
+from .cpu import cpu_times, on_cpu
 from .lanes import (
     MSTATES,
     PSTATES,
@@ -46,9 +47,11 @@ __all__ = [
     "MSTATES",
     "PSTATES",
     "Overload",
+    "cpu_times",
     "handoffs",
     "idle_while_overloaded",
     "latencies",
+    "on_cpu",
     "queue_lengths",
     "spans_g",
     "spans_m",

@@ -24,8 +24,8 @@ none is more to blame than the others, and it has none.
 
 The two ways to leave by a blocking call. In place: `GoSyscallBegin "blocking"` keeps G, M and P together until
 `GoSyscallEnd`, or `ProcSteal` takes the P and `GoSyscallEndBlocked` makes the G runnable. On a spare M:
-`GoSyscallBegin "to_thread"` takes the G off its P and M, which go on; `Offload`, `OffloadEnd` frame the call, and
-`GoSyscallEndBlocked` on the owner, or `GoUnblock` if the wait is ended early, makes the G runnable.
+`GoSyscallBegin "to_thread"` takes the G off its P and M, which go on; `Offload`, `OffloadEnd` on the spare M frame
+the call, and `GoSyscallEndBlocked` on the owner, or `GoUnblock` if the wait is ended early, makes the G runnable.
 
 Rejected: an enum (members are shared objects, see `status.py`); a class for each event (the recorder appends
 plain ints); strings in the columns (a million events would be a million objects).
@@ -82,6 +82,7 @@ MPark: Final = 52
 MWake: Final = 53
 SpinStart: Final = 54
 SpinStop: Final = 55
+CpuTime: Final = 56
 Handoff: Final = 60
 Preempt: Final = 61
 Stall: Final = 62
@@ -208,6 +209,7 @@ def change(text: str, names: dict[int, str]) -> Change | None:
 ANY: Final = ("host", "sim-pinned", "sim-moving", "go")
 OURS: Final = ("host", "sim-pinned", "sim-moving")
 PINNED: Final = ("host", "sim-pinned")
+HOST: Final = ("host",)
 
 # fmt: off
 ROWS: Final = (
@@ -246,12 +248,13 @@ ROWS: Final = (
     ("MWake", MWake, "woken:m", "with:p", "", "", "", OURS, "wake, post"),
     ("SpinStart", SpinStart, "", "", "", "", "m running|parked>spinning", OURS, "become_spinning_locked, startm"),
     ("SpinStop", SpinStop, "", "", "", "", "m spinning>running", OURS, "resetspinning, give_up_p"),
+    ("CpuTime", CpuTime, "of:m", "used:ns", "", "", "", HOST, "sysmon: CPU time that the thread of this M has used"),
     ("Handoff", Handoff, "handed:p", "to:m", "", "", "", OURS, "handoffp; without an M the P goes idle"),
     ("Preempt", Preempt, "late:p", "running:g", "", "", "", OURS, "sysmon asks"),
     ("Stall", Stall, "stuck:p", "culprit:g", "", "", "", OURS, "look_for_stall"),
     ("Relief", Relief, "relief:p", "stuck:p", "", "", "", PINNED, "help_out"),
-    ("Offload", Offload, "spare:m", "", "", "", "", PINNED, "to_thread, on the owner; -1 if none is known yet"),
-    ("OffloadEnd", OffloadEnd, "owner:m", "", "", "", "", PINNED, "Offload.finish, on the spare M"),
+    ("Offload", Offload, "owner:m", "", "", "", "", PINNED, "Offload, on the spare M: it begins the call"),
+    ("OffloadEnd", OffloadEnd, "owner:m", "", "", "", "", PINNED, "Offload, on the spare M: the call has ended"),
     ("NetpollReady", NetpollReady, "n:int", "", "", "", "", OURS, "netpoll"),
     ("TimerFire", TimerFire, "of:p", "late:ns", "", "", "", OURS, "check_timers"),
     ("RegionBegin", RegionBegin, "name:string", "", "", "", "", ANY, "the program"),

@@ -13,7 +13,8 @@ There one M acts at a time and virtual time passes only where an M works, sleeps
    to make up for a P that was not to be had. P's that may be on their way to an M count as busy.
 6. Lengths of queues: `replay.py`.
 
-All of this is left out of traces that begin in the middle. sysmon's sleeps are not recorded.
+All of this is left out of traces that begin in the middle. The sleeps of sysmon and of spare M's are not
+recorded, nor their ends.
 """
 
 from __future__ import annotations
@@ -99,9 +100,9 @@ def check_exact(check: Check) -> None:
     order = Order(check)
     if not len(order.rows):
         return
-    sysmon = sysmons(check, order)
-    check_ms(check, order, sysmon)
-    check_sleep(check, order, sysmon)
+    apart = np.union1d(sysmons(check, order), trace.m[check.where(ev.Offload)])
+    check_ms(check, order, apart)
+    check_sleep(check, order, apart)
     check_handoffs(check, order)
     check_timers(check, order)
     check_starts(check, order)
@@ -118,7 +119,7 @@ def sysmons(check: Check, order: Order) -> Ints:
     return np.setdiff1d(np.unique(order.m), had)
 
 
-def check_ms(check: Check, order: Order, sysmon: Ints) -> None:
+def check_ms(check: Check, order: Order, apart: Ints) -> None:
     """Rule 1, beginnings and ends."""
     trace = check.trace
     rows = order.rows[trace.kind[order.rows] != ev.ProcsChange]
@@ -137,11 +138,11 @@ def check_ms(check: Check, order: Order, sysmon: Ints) -> None:
     numbers = np.unique(trace.m[begun])
     gap = ~np.isin(trace.m[begun] - 1, numbers) & (trace.m[begun] > 0)
     check.fault(begun, gap, lambda i: f"there is no M {trace.m[i] - 1}, and they are numbered in turn")
-    bad = ~np.isin(trace.m[rows[last]], sysmon) & (trace.kind[rows[last]] != ev.MExit)
+    bad = ~np.isin(trace.m[rows[last]], apart) & (trace.kind[rows[last]] != ev.MExit)
     check.fault(rows[last], bad, "the run is over, and this M has no MExit")
 
 
-def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
+def check_sleep(check: Check, order: Order, apart: Ints) -> None:
     """Rule 1, sleeping and waking."""
     trace, ts, kind = check.trace, check.trace.ts, check.trace.kind
     wake = check.where(ev.MWake)
@@ -153,7 +154,7 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
     again = neighbour(woken, wake, woken, wake)
     twice = (again >= 0) & (wake[again] > last)
     asleep = (last >= 0) & (kind[last] == ev.MPark) & ~twice
-    check.fault(wake, ~asleep & ~np.isin(woken, sysmon), lambda i: f"M {trace.a[i]} is not asleep")
+    check.fault(wake, ~asleep & ~np.isin(woken, apart), lambda i: f"M {trace.a[i]} is not asleep")
 
     after = order.after[park]
     park, after = park[after >= 0], after[after >= 0]
@@ -171,7 +172,7 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
     before = order.before[rows]
     calls = np.isin(kind[before], (ev.MPark, ev.GoSyscallBegin, ev.MStart))
     held = order.holds[rows] >= 0
-    bad = (ts[rows] > ts[before]) & ~held & ~calls & ~np.isin(trace.m[rows], sysmon)
+    bad = (ts[rows] > ts[before]) & ~held & ~calls & ~np.isin(trace.m[rows], apart)
     check.fault(rows, bad, lambda i: f"time has passed, and M {trace.m[i]} has no P and has not parked")
 
 

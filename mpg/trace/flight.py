@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from .. import status as st
 from . import events as ev
+from .hotpen import KIND_BITS, N_BITS, P_BITS
+from .hotpen import WIDTH as PACKED
 from .merge import causal_order
-from .pen import KIND_BITS, N_BITS, P_BITS
-from .pen import WIDTH as PACKED
 from .trace import expand
 
 if TYPE_CHECKING:

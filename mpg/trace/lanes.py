@@ -257,7 +257,7 @@ def spans_m(trace: Trace) -> Rows:
     rows = lanes.rows(ev.MStatus)
     state = np.array([IDLE, HELD, SPINNING, GONE])[np.clip(trace.b[rows], 0, 3)]
     lanes.add(rows, trace.a, state)
-    lanes.add(rows := lanes.rows(ev.Offload), trace.a, SYSCALL, trace.g[rows])
+    lanes.add(rows := lanes.rows(ev.Offload), trace.m, SYSCALL, trace.g[rows])
     rows = lanes.rows(ev.GoSyscallEndBlocked)
     lanes.add(rows[~came_home(trace, rows)], trace.m, HELD)
     running(lanes, trace.m)

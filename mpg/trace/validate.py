@@ -8,15 +8,16 @@
    begins by GoCreate or GoStatus; a P may begin idle.
 4. Places: a P has at most one M and an M one P; a P and an M run at most one G, the same one, and the G that
    leaves is the one that was there; whoever writes has the P it says; an M parks without P and G.
-5. Queues: 0 to 256 in a ring and one in runnext; a steal takes at least one, from another P, and what its rule
+5. CPU times: that of an M never goes back, nor does it grow faster than time.
+6. Queues: 0 to 256 in a ring and one in runnext; a steal takes at least one, from another P, and what its rule
    says of what the victim had (on a real machine: at most that), which a StealBefore says after each.
-6. In simulations, exactly: lengths add up (`replay.py`); who wakes, creates, sleeps, looks for work, takes and hands
+7. In simulations, exactly: lengths add up (`replay.py`); who wakes, creates, sleeps, looks for work, takes and hands
    off (`exact.py`).
 
 A trace that is "partial" (`filter`), and what follows a `Dropped`, may begin in the middle of things: there the
 first mention of a G, P or M is believed.
 
-Not checked on real machines, because they may break it for a moment: rule 6. Nor in simulations, because nothing else
+Not checked on real machines, because they may break it for a moment: rule 7. Nor in simulations, because nothing else
 in a trace says it:
 
 * a TimerFire that made no G ready (a timer may call anything), or one too many; how late it was;
@@ -51,6 +52,7 @@ __all__ = ["validate"]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+CPU_SLACK_NS: Final = 1_000_000
 RING: Final = 256  # as in the scheduler's policy.py, which is a layer above
 
 #: Columns that an event cannot do without.
@@ -120,7 +122,7 @@ def validate(trace: Trace) -> None:
         InvalidTrace: with the first row that breaks a rule.
     """
     check = Check(trace)
-    for rule in (check_rows, check_time, check_states, check_places, check_queues, check_clocks, check_exact):
+    for rule in RULES:
         rule(check)
     if check.first < len(trace):
         from .text import line
@@ -219,8 +221,24 @@ def state_rule(
     return rule
 
 
+def check_cpu(check: Check) -> None:
+    """Rule 5. The look at a clock and the note of it are not one moment."""
+    trace = check.trace
+    rows = check.where(ev.CpuTime)
+    check.fault(rows, (trace.a[rows] < 0) | (trace.b[rows] < 0), "a CPU time is of an M, and not negative")
+    rows = rows[np.argsort(trace.a[rows], kind="stable")]
+    used, gone = np.diff(trace.b[rows]), np.diff(trace.ts[rows])
+    same = (np.diff(trace.a[rows]) == 0) & (np.diff(check.epoch[rows]) == 0)
+    check.fault(rows[1:], same & (used < 0), lambda i: f"the CPU time of M {trace.a[i]} goes back")
+    check.fault(
+        rows[1:],
+        same & (used > gone + CPU_SLACK_NS),
+        lambda i: f"M {trace.a[i]} used more CPU than there was time",
+    )
+
+
 def check_queues(check: Check) -> None:
-    """Rule 5."""
+    """Rule 6."""
     trace, where = check.trace, check.where
     a, b = trace.a, trace.b
     rows = where(ev.RunqLen)
@@ -261,3 +279,9 @@ def check_queues(check: Check) -> None:
         bad,
         lambda i: f"of {a[i]} no thief takes that many by the rule {trace.string(int(b[i]))!r}",
     )
+
+
+RULES: Final = (
+    *(check_rows, check_time, check_states, check_places, check_cpu, check_queues),
+    *(check_clocks, check_exact),
+)

@@ -1,7 +1,8 @@
 """What P's did with their time, and how much of it was lost while G's waited.
 
-* Busy is having a G that runs: `running`. It is no claim about CPU's. No trace holds CPU times, so there is no
-  CPU-busy: a G that runs may wait for the GIL, sleep in a C library, or have lost its CPU to another process.
+* Busy is having a G that runs: `running`, P-busy. It is no claim about CPU's: a G that runs may wait for the GIL, sleep
+  in a C library, or have lost its CPU to another process. CPU-busy is `cpu`, in traces that hold CPU times (`CpuTime`):
+  what M's used while they had the P's. Scheduling uses CPU too, so it may be above P-busy.
 * Time is cut by the bins exactly. The shares of a bin sum up to 1, or are all 0 where no P is known: in a partial trace
   a P counts from where it is first named.
 * Lost time is SchedViz's: `mpg.trace.derive.idle_while_overloaded` says what it counts.
@@ -18,6 +19,7 @@ from mpg.trace import derive
 
 from ..base import window
 from .bins import time_in_state
+from .cpu import cpu_busy
 from .steps import bin_edges, step_bins, to_ns
 from .timelines import CODE, p_timeline
 
@@ -43,8 +45,9 @@ def utilization(
 ) -> Rows:
     """Shares of the P's time by state: for each bin (t0, t1, procs) or with by="p" for each P (p, seconds).
 
-    Further columns: running, syscall (a call in place holds the P), system (its M schedules), spinning, idle. `procs`
-    is how many P's there were on average, `seconds` how long there was this P. Without time there are no rows.
+    Further columns: running, syscall (a call in place holds the P), system (its M schedules), spinning, idle; and cpu,
+    for which M's used a CPU, nan if that is not known. `procs` is how many P's there were on average, `seconds` how
+    long there was this P. Without time there are no rows.
 
     Raises:
         ValueError: a bad window, bins below 1, `by` is neither "time" nor "p".
@@ -54,7 +57,7 @@ def utilization(
     at = window(trace, t0, t1)
     edges = bin_edges(at, bins if by == "time" else 1)
     if len(edges) < 2:
-        return np.zeros(0, [*HEADS[by], *((name, float) for name in SHARES)])
+        return np.zeros(0, [*HEADS[by], *((name, float) for name in (*SHARES, "cpu"))])
     rows = p_timeline(trace, t0=t0, t1=t1)
     ps, lane = np.unique(rows["p"], return_inverse=True)
     begin, end = to_ns(rows["t0"], at), to_ns(rows["t1"], at)
@@ -65,9 +68,14 @@ def utilization(
             axis=1 if by == "p" else 0
         )
     total = sum(spent.values())
-    out = np.zeros(len(total), [*HEADS[by], *((name, float) for name in SHARES)])
+    out = np.zeros(len(total), [*HEADS[by], *((name, float) for name in (*SHARES, "cpu"))])
     for name in SHARES:
         out[name] = spent[name] / np.where(total > 0, total, 1)
+    used, known = cpu_busy(trace, edges, ps, by=by)
+    held = 1 - out["idle"]  # what is known of a part of it is taken for all of it
+    out["cpu"] = np.where(known > 0, used / np.maximum(known, 1) * held, np.nan)
+    if len(derive.cpu_times(trace)):
+        out["cpu"][(total > 0) & (held < 1e-9)] = 0
     if by == "p":
         out["p"], out["seconds"] = ps, total / 1e9
     else:

@@ -5,8 +5,8 @@
 * A lane is in one state at a time. Clocks of two real M's may differ by a few us; a span that begins before the one
   before it has ended begins where that one ends.
 * A P that exists (ProcsChange) and has not been started is idle. In a partial trace nothing is known of it.
-* "running" means that a P was given to the G. Whether the thread had a CPU, or on a build with a GIL the GIL, no trace
-  holds: there are no CPU times in it, so none are drawn.
+* "running" means that a P was given to the G. Whether the thread had a CPU, or on a build with a GIL the GIL, is in
+  `data/cpu.py`.
 
 States of P's: running, syscall (its G is in a call in place), spinning, system (its M schedules), idle. Of M's the
 same; idle is parked. Of G's: running, runnable, syscall, netpoll (waits for I/O) and blocked.
@@ -176,6 +176,9 @@ def linked(trace: Trace, g: int, *, t0: float | None = None, t1: float | None = 
     for name in out.dtype.names or ():
         out[name] = on_m[name]
     found: Rows = out[np.argsort(out["t0"], kind="stable")]
+    if len(found):  # a spare M may begin with the call before the G's own M has noted that the G has left
+        found["t0"][1:] = np.maximum(found["t0"][1:], np.maximum.accumulate(found["t1"])[:-1])
+        found["t1"] = np.maximum(found["t0"], found["t1"])
     return found
 
 

@@ -259,3 +259,40 @@ def test_lengths_that_are_not_told_have_not_changed(
             found.append((p[i], *told[p[i]]))
     assert found == queued
     assert silent > 100
+
+
+@pytest.mark.parametrize("kind", ["host", "host-gil", "run"])
+def test_a_call_on_a_spare_m(kind: str) -> None:
+    """It is on an M of its own, from its begin to its end."""
+
+    def main() -> None:
+        for _ in range(3):
+            mpg.to_thread(mpg.stall, 0.001)
+
+    trace = record(kind, main, Recorder(), procs=1)
+    names = np.array(trace.names)
+    begun, ended = np.flatnonzero(names == "Offload"), np.flatnonzero(names == "OffloadEnd")
+    assert len(begun) == len(ended) == 3
+    spares = sorted(set(trace.m[begun].tolist()))
+    assert trace.m[ended].tolist() == trace.m[begun].tolist()
+    assert len(spares) == 1 or kind == "run"  # there one may not be back yet when the next call begins
+    assert set(trace.g[begun].tolist()) == set(trace.g[ended].tolist()) == {1}
+    assert set(trace.a[begun].tolist()) == {0}
+    assert (trace.p[begun] == -1).all()
+    assert not np.isin(spares, trace.m[names == "ProcStart"]).any()
+    home = np.flatnonzero(names == "GoSyscallEndBlocked")
+    assert (begun < ended).all()
+    assert (ended < home).all()
+    spans = derive.spans_m(trace)
+    calls = spans[np.isin(spans["lane"], spares) & (spans["g"] == 1)]
+    assert len(calls) == 3
+    assert ((calls["t1"] - calls["t0"]) >= 1_000_000).all()
+
+
+def test_a_call_that_nobody_waits_for_any_more() -> None:
+    def main() -> None:
+        mpg.go(mpg.to_thread, mpg.stall, 0.2)
+        mpg.gosched()
+
+    names = record("run", main, Recorder(), procs=1).names  # the end of a run waits for the thread
+    assert names.count("Offload") == names.count("OffloadEnd") == 1

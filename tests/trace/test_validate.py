@@ -51,8 +51,9 @@ FINE = {
         6 P1 M0 G1 GoStart""",
     "a call on a spare M": """
         2 P0 M0 G1 GoSyscallBegin "to_thread"
-        2 P0 M0 G1 Offload M7
         2 P0 M0 G3 GoStart
+        2 - M7 - MStart M0
+        2 - M7 G1 Offload M0
         9 - M7 G1 OffloadEnd M0
         9 P0 M0 G1 GoSyscallEndBlocked
         9 P0 M0 G3 GoEnd

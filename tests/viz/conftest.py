@@ -73,6 +73,32 @@ procs 2
 100 P0 M2 G3 GoBlock "sleep"
 """
 
+# M 0 runs all the time and gets a CPU for 6 of the first 10 ms, and for 5 of the next. M 1, a new thread, has a P for
+# 8 of its first 10 ms, and uses 4.
+SHARED = """
+world "host"
+clock "monotonic"
+gil true
+procs 2
+0    -  M0 -  ProcsChange 2
+0    -  M0 -  MStart
+0    P0 M0 -  ProcStart
+0    P0 M0 -  GoCreate G1
+0    P0 M0 G1 GoStart
+0    -  M9 -  CpuTime M0 100ms
+0    P0 M0 G1 GoCreate G2
+0    -  M1 -  MStart M0
+2ms  P1 M1 -  ProcStart
+2ms  P1 M1 G2 GoStart
+10ms -  M9 -  CpuTime M0 106ms
+10ms -  M9 -  CpuTime M1 4ms
+12ms P1 M1 G2 GoEnd
+12ms P1 M1 -  ProcStop
+20ms -  M9 -  CpuTime M0 111ms
+20ms -  M9 -  CpuTime M1 5ms
+25ms P0 M0 G1 GoEnd
+"""
+
 
 @pytest.fixture(scope="session")
 def story() -> Trace:

@@ -10,6 +10,7 @@ from scheduler_viz import data
 from scheduler_viz.data.shares import SHARES
 
 NS = 1e-9
+NAN = float("nan")
 
 # The example in SchedViz's manual: two P's with one and two waiting, and the others idle, for a second.
 SCHEDVIZ = """
@@ -42,7 +43,7 @@ def shares(rows):
 def test_utilization(story):
     """Of 200 ns of P's: running 70 + 3 + 57, in a call 10, scheduling 10 + 2 + 1, spinning 9, idle 5 + 32 + 1."""
     (row,) = data.utilization(story, bins=1).tolist()
-    assert row == pytest.approx((0, 100 * NS, 2, 0.65, 0.05, 0.065, 0.045, 0.19))
+    assert row == pytest.approx((0, 100 * NS, 2, 0.65, 0.05, 0.065, 0.045, 0.19, NAN), nan_ok=True)
 
 
 def test_utilization_of_bins(story):
@@ -108,8 +109,8 @@ def test_utilization_is_drawn(story):
 def test_nothing_claims_a_cpu(story, by):
     gil = Trace.from_text("gil true\n" + story.to_text())
     for trace, running, words in (
-        (story, "running", ["P-busy only: traces hold no CPU times"]),
-        (gil, "has a P (one GIL)", ["P-busy only: traces hold no CPU times", "one GIL"]),
+        (story, "running", ["P-busy only: this trace holds no CPU times"]),
+        (gil, "has a P (one GIL)", ["P-busy only: this trace holds no CPU times", "one GIL"]),
     ):
         ax = viz.utilization(trace, by=by)
         assert any(text.get_text().startswith(running) for text in ax.get_legend().get_texts())

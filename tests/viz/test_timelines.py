@@ -119,7 +119,7 @@ def test_io_and_a_call_on_a_spare_m():
         4  P0 M0 -  GoUnblock G1 "netpoll"
         5  P0 M0 G1 GoStart "local"
         6  P0 M0 G1 GoSyscallBegin "to_thread"
-        6  P0 M0 G1 Offload M4
+        6  -  M4 G1 Offload M0
         9  -  M4 G1 OffloadEnd M0
         10 P0 M0 G1 GoSyscallEndBlocked
         11 P0 M0 G1 GoStart "local"
