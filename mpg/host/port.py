@@ -86,12 +86,12 @@ class HostPort:
         mp.note.acquire()
         mp.thread = threading.current_thread()
         self.idents.add(threading.get_ident())
+        if mp.rec is not None:
+            mp.rec.owner.threads[mp.id] = threading.get_native_id()
         if cpu_clock is not None:
             self.cpu_clocks[mp.id] = cpu_clock(
                 threading.get_ident()
             )  # of a dead thread it would be undefined
-        if mp.rec is not None:
-            mp.rec.owner.threads[mp.id] = threading.get_native_id()
         tls.m = mp
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:

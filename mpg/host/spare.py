@@ -49,6 +49,8 @@ class SpareM:
         call = self.call
         while call is not None:
             call(self)
+            if self.pen is not None:
+                self.pen.owner.threads[self.pen.m] = threading.get_native_id()
             call = self.pool.next_call(self)
 
 

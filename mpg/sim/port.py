@@ -336,7 +336,9 @@ class SimPort:
             if (
                 mp.rec is not None and tls.m.rec is None and not self.sched.stopping
             ):  # an arrival, a call's end
-                mp.rec.world(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
+                pen = getattr(tls.m, "pen", None)
+                write = mp.rec.world if pen is None else pen.bare
+                write(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
             tls.m.debt += self.costs.wakeup
 
     def usleep(self, mp: M, ns: int) -> None:

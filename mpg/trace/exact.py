@@ -13,7 +13,8 @@ There one M acts at a time and virtual time passes only where an M works, sleeps
    to make up for a P that was not to be had. P's that may be on their way to an M count as busy.
 6. Lengths of queues: `replay.py`.
 
-All of this is left out of traces that begin in the middle. sysmon's sleeps are not recorded.
+All of this is left out of traces that begin in the middle. The sleeps of sysmon and of spare M's are not
+recorded, nor their ends.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Order:
     def __init__(self, check: Check) -> None:
         trace = check.trace
         n = len(trace)
-        rows = np.flatnonzero((trace.m >= 0) & ~np.isin(trace.kind, (ev.GoSite, ev.GoTask)))
+        rows = np.flatnonzero((trace.m >= 0) & ~check.among(ev.GoSite, ev.GoTask))
         m = trace.m[rows]
         small = m.astype(np.int16) if m.max(initial=0) < 1 << 15 else m
         order = np.argsort(small, kind="stable")
@@ -99,9 +100,9 @@ def check_exact(check: Check) -> None:
     order = Order(check)
     if not len(order.rows):
         return
-    sysmon = sysmons(check, order)
-    check_ms(check, order, sysmon)
-    check_sleep(check, order, sysmon)
+    apart = np.union1d(sysmons(check, order), trace.m[check.where(ev.Offload)])
+    check_ms(check, order, apart)
+    check_sleep(check, order, apart)
     check_handoffs(check, order)
     check_timers(check, order)
     check_starts(check, order)
@@ -118,7 +119,7 @@ def sysmons(check: Check, order: Order) -> Ints:
     return np.setdiff1d(np.unique(order.m), had)
 
 
-def check_ms(check: Check, order: Order, sysmon: Ints) -> None:
+def check_ms(check: Check, order: Order, apart: Ints) -> None:
     """Rule 1, beginnings and ends."""
     trace = check.trace
     rows = order.rows[trace.kind[order.rows] != ev.ProcsChange]
@@ -137,12 +138,11 @@ def check_ms(check: Check, order: Order, sysmon: Ints) -> None:
     numbers = np.unique(trace.m[begun])
     gap = ~np.isin(trace.m[begun] - 1, numbers) & (trace.m[begun] > 0)
     check.fault(begun, gap, lambda i: f"there is no M {trace.m[i] - 1}, and they are numbered in turn")
-    spares = (ev.Offload, ev.OffloadEnd)  # these wait for calls, and are not M's of the run
-    bad = ~np.isin(trace.m[rows[last]], sysmon) & ~np.isin(trace.kind[rows[last]], (ev.MExit, *spares))
+    bad = ~np.isin(trace.m[rows[last]], apart) & (trace.kind[rows[last]] != ev.MExit)
     check.fault(rows[last], bad, "the run is over, and this M has no MExit")
 
 
-def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
+def check_sleep(check: Check, order: Order, apart: Ints) -> None:
     """Rule 1, sleeping and waking."""
     trace, ts, kind = check.trace, check.trace.ts, check.trace.kind
     wake = check.where(ev.MWake)
@@ -154,7 +154,7 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
     again = neighbour(woken, wake, woken, wake)
     twice = (again >= 0) & (wake[again] > last)
     asleep = (last >= 0) & (kind[last] == ev.MPark) & ~twice
-    check.fault(wake, ~asleep & ~np.isin(woken, sysmon), lambda i: f"M {trace.a[i]} is not asleep")
+    check.fault(wake, ~asleep & ~np.isin(woken, apart), lambda i: f"M {trace.a[i]} is not asleep")
 
     after = order.after[park]
     park, after = park[after >= 0], after[after >= 0]
@@ -162,9 +162,7 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
     called = (found >= 0) & (wake[found] < after) if len(wake) else np.zeros(len(park), bool)
     until = trace.a[park]
     due = (until >= 0) & (ts[after] >= until)
-    living = order.previous(
-        ~np.isin(kind, LAST)
-    )  # at the last row of each M: what it did last besides ending
+    living = order.previous(~check.among(*LAST))  # at the last row of each M: what it did last besides ending
     exits = check.where(ev.MExit)
     end = neighbour(trace.m[exits], exits, trace.m[park], park, after=True)
     over = (end >= 0) & (living[exits[end]] <= park) if len(exits) else np.zeros(len(park), bool)
@@ -172,9 +170,9 @@ def check_sleep(check: Check, order: Order, sysmon: Ints) -> None:
 
     rows = order.rows[1:][order.same]
     before = order.before[rows]
-    calls = np.isin(kind[before], (ev.MPark, ev.GoSyscallBegin, ev.MStart, ev.Offload, ev.OffloadEnd))
+    calls = np.isin(kind[before], (ev.MPark, ev.GoSyscallBegin, ev.MStart))
     held = order.holds[rows] >= 0
-    bad = (ts[rows] > ts[before]) & ~held & ~calls & ~np.isin(trace.m[rows], sysmon)
+    bad = (ts[rows] > ts[before]) & ~held & ~calls & ~np.isin(trace.m[rows], apart)
     check.fault(rows, bad, lambda i: f"time has passed, and M {trace.m[i]} has no P and has not parked")
 
 
@@ -255,12 +253,12 @@ def check_timers(check: Check, order: Order) -> None:
     rows = check.where(ev.GoUnblock)
     rows = rows[trace.b[rows] == text(trace, "timer")]
     fired = order.previous(kind == ev.TimerFire)[rows]
-    other = order.previous(np.isin(kind, (ev.GoStart, ev.ProcStart, ev.MPark, ev.MStart)))[rows]
+    other = order.previous(check.among(ev.GoStart, ev.ProcStart, ev.MPark, ev.MStart))[rows]
     check.fault(rows, fired <= other, "no timer has fired")
     blocks = check.where(ev.GoBlock)
     began = neighbour(trace.g[blocks], blocks, trace.a[rows], rows)
     sleeps = (began >= 0) & (trace.a[blocks[began]] == text(trace, st.SLEEP)) if len(blocks) else began < -1
-    beside = order.previous(~np.isin(kind, BESIDE))[rows]
+    beside = order.previous(~check.among(*BESIDE))[rows]
     check.fault(rows, sleeps & (beside != fired), "no timer of its own has fired")
     p = np.isin(trace.a[check.where(ev.TimerFire)], np.unique(trace.p[check.where(ev.ProcStart)]))
     check.fault(check.where(ev.TimerFire), ~p, lambda i: f"there is no P {trace.a[i]}")
@@ -272,13 +270,13 @@ def check_starts(check: Check, order: Order) -> None:
     rows = check.where(ev.GoStart)
     check.fault(rows, trace.a[rows] < 0, "it says where the G was found")
     steals = check.where(ev.Steal)
-    source = order.previous(~np.isin(kind, BESIDE))
+    source = order.previous(~check.among(*BESIDE))
     stolen = trace.a[rows] == text(trace, "stolen")
     bad = stolen & (kind[np.maximum(source[rows], 0)] != ev.Steal)
     check.fault(rows, bad, "nothing was stolen")
     began = np.zeros(len(trace) + 1, bool)
     began[source[rows[stolen]]] = True
-    others = np.flatnonzero(~np.isin(kind, BESIDE))
+    others = np.flatnonzero(~check.among(*BESIDE))
     later = neighbour(trace.m[others], others, trace.m[steals], steals, after=True) >= 0
     check.fault(steals, ~began[steals] & later, "a thief runs one of the G's that it has stolen")
     gets = (kind == ev.GlobqLen) & (trace.p >= 0)
@@ -340,7 +338,7 @@ def surely_idle(check: Check, order: Order, procs: int) -> Ints:
     never = found < 0
     end = ends[np.maximum(found, 0)] if len(ends) else np.zeros(len(lost), np.int64)
     # The M that gets it may have been on its way since it last wrote something.
-    deciding = order.previous(~np.isin(kind, (ev.MStart, ev.SpinStart)))
+    deciding = order.previous(~check.among(ev.MStart, ev.SpinStart))
     until = np.where(kind[end] == ev.ProcStart, deciding[end], end)
     until = np.where(never, len(trace), until)
     keep = until > lost

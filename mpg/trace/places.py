@@ -88,9 +88,9 @@ def check_places(check: Check) -> None:
         ev.RunqLen,
         ev.GoStatus,
         ev.ProcStatus,
-        *np.setdiff1d(trace.kind, list(KINDS)).tolist(),
+        255,
     )
-    rows = np.flatnonzero((p >= 0) & ~np.isin(trace.kind, elsewhere))
+    rows = np.flatnonzero((p >= 0) & ~check.among(*elsewhere))
     owned.add(rows, m[rows], SAME, p[rows])
     owned.add(start, m[start], p[start], FREE)
     owned.add(stop, m[stop], FREE, ANY)

@@ -3,8 +3,9 @@
 * The columns are int64 arrays that cannot be written to; -1 is none. Row order is causal order (`events.py`).
 * A `GoSwitch` is expanded into its two halves on the way in, so no reader meets one.
 * `metadata` says what the numbers cannot: "world", "clock" ("virtual" or "monotonic"), "procs", "gil"; of a run
-  "python", "platform", "switch_interval", "cpus", "pid", "threads" (the system's numbers, by M), "started" and "started_ns" (the
-  same moment on the wall and on the events' clock); of a simulation "seed", "like", "costs", "policy".
+  "python", "platform", "switch_interval", "cpus", "pid", "threads" (the system's numbers, by M), "started" and
+  "started_ns" (one moment on the wall clock and on that of the events); of a simulation "seed", "like", "costs" and
+  "policy".
   "unfinished" is set on what was recorded so far, and if the world of a simulation broke.
   "partial" is set on what `filter` returns: such a trace may begin in the middle of things.
 * The file is a compressed .npz of columns, each in the smallest integer type that holds it, times as

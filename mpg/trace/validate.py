@@ -8,13 +8,16 @@
    begins by GoCreate or GoStatus; a P may begin idle.
 4. Places: a P has at most one M and an M one P; a P and an M run at most one G, the same one, and the G that
    leaves is the one that was there; whoever writes has the P it says; an M parks without P and G.
-    rules = (check_rows, check_time, check_states, check_places, check_cpu, check_queues, check_clocks, check_exact)
-    for rule in rules:
+5. CPU times: that of an M never goes back, nor does it grow faster than time.
+6. Queues: 0 to 256 in a ring and one in runnext; a steal takes at least one, from another P, and what its rule
+   says of what the victim had (on a real machine: at most that), which a StealBefore says after each.
+7. In simulations, exactly: lengths add up (`replay.py`); who wakes, creates, sleeps, looks for work, takes and hands
+   off (`exact.py`).
 
 A trace that is "partial" (`filter`), and what follows a `Dropped`, may begin in the middle of things: there the
 first mention of a G, P or M is believed.
 
-Not checked on real machines, because they may break it for a moment: rule 6. Nor in simulations, because nothing else
+Not checked on real machines, because they may break it for a moment: rule 7. Nor in simulations, because nothing else
 in a trace says it:
 
 * a TimerFire that made no G ready (a timer may call anything), or one too many; how late it was;
@@ -80,6 +83,8 @@ class Check:
         self.trace = trace
         self.first = len(trace)
         self.rule: Callable[[int], str] = lambda i: ""
+        kind = trace.kind
+        self.code = np.where((kind < 0) | (kind > 255), 255, kind).astype(np.uint8)  # 255 is none
         self.partial = bool(trace.metadata.get("partial"))
         dropped = np.cumsum(trace.kind == ev.Dropped)
         self.epoch: Ints = dropped.astype(np.int64)
@@ -95,10 +100,15 @@ class Check:
                 self.first = row
                 self.rule = rule if callable(rule) else lambda i: rule
 
+    def among(self, *kinds: int) -> Bools:
+        """Which rows are of these kinds."""
+        wanted = np.zeros(256, bool)
+        wanted[list(kinds)] = True
+        found: Bools = wanted[self.code]
+        return found
+
     def where(self, *kinds: int) -> Ints:
-        if len(kinds) == 1:
-            return np.flatnonzero(self.trace.kind == kinds[0])
-        return np.flatnonzero(np.isin(self.trace.kind, kinds))
+        return np.flatnonzero(self.among(*kinds))
 
     def believed(self, rows: Ints) -> Bools:
         """Where the first mention of something is no fault."""
@@ -112,17 +122,7 @@ def validate(trace: Trace) -> None:
         InvalidTrace: with the first row that breaks a rule.
     """
     check = Check(trace)
-    rules = (
-        check_rows,
-        check_time,
-        check_states,
-        check_places,
-        check_cpu,
-        check_queues,
-        check_clocks,
-        check_exact,
-    )
-    for rule in rules:
+    for rule in RULES:
         rule(check)
     if check.first < len(trace):
         from .text import line
@@ -279,3 +279,9 @@ def check_queues(check: Check) -> None:
         bad,
         lambda i: f"of {a[i]} no thief takes that many by the rule {trace.string(int(b[i]))!r}",
     )
+
+
+RULES: Final = (
+    *(check_rows, check_time, check_states, check_places, check_cpu, check_queues),
+    *(check_clocks, check_exact),
+)

@@ -215,5 +215,5 @@ def test_filter():
     assert trace.filter(kind="GoStart").names == ["GoStart"]
     assert trace.filter(kind=["GoStart", ev.GoBlock], p=0).names == ["GoStart", "GoBlock"]
     assert trace.filter(g=2).metadata["partial"]
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError):
         trace.filter(kind="GoStrat")
