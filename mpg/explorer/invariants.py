@@ -268,8 +268,7 @@ def quiet_work(sched: Sched) -> None:
             not started or mp.p is not None or mp.insyscall or mp.curg is not None,
             f"{mp} needs a P for {started}, and {sched.pidle} are idle",
         )
-    everywhere = getattr(sched.new_m_object, "looks_everywhere", True) and sched.recheck
-    if not sched.caps.eager_wakep or not everywhere:
+    if not sched.caps.eager_wakep or not getattr(sched.port, "looks_everywhere", True):
         return
     if not may_spin(0, sched.gomaxprocs, sched.npidle, sched.spin_share):
         return

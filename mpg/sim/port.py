@@ -114,6 +114,7 @@ class SimPort:
         self.watch: Callable[[float], None] | None = None  # is told the wall time at each step
         self.check: Callable[[Sched], None] | None = None  # invariants, when no M is inside the scheduler
         self.check_step: Callable[[Sched], None] | None = None  # the same for those that hold at every step
+        self.looks_everywhere = True  # does an M that gives up its P leave no work behind?
         self.order: Any = None  # of locks, if that is checked
         self.check_every = 1
         self.checks = 0

@@ -135,6 +135,7 @@ def simulate(
     policy = policy or Policy()
     port = SimPort(capabilities(like, policy), chosen_costs(like, costs), seed, patience=patience)
     port.retry_rate = policy.retry_rate
+    port.looks_everywhere = policy.recheck and policy.victims == "scan"
     meter = Progress(port, progress)
     if meter.wanted:
         port.watch = meter

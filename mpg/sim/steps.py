@@ -154,7 +154,6 @@ class OneVictim:
     """Policy.victims == "one": a single attempt, at one random P."""
 
     __slots__ = ()
-    looks_everywhere = False
 
     def steal(self: Any, pp: P) -> G | None:
         port, allp = self.port, self.sched.allp
