@@ -33,7 +33,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "unequal": {"count": 20_000},
     "ping_pong": {"pairs": 8, "hops": 6_000, "node": 1e-6},
     "producers_consumers": {"producers": 8, "consumers": 8, "items": 4_000},
-    "poisson": {"horizon": 1_500},
+    "poisson": {"horizon": 5.0},
     "blocking_server": {"requests": 5_000},
     "hog": {"shorts": 10_000},
 }
