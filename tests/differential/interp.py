@@ -20,6 +20,13 @@ class Boom(Exception):
     """What `Op.PANIC` raises."""
 
 
+class Closed(list[Record]):
+    """The log once main has ended. Go stops there; mpg unwinds, and a G that was woken may do one thing more."""
+
+    def append(self, record: Record) -> None:
+        pass
+
+
 @dataclass
 class Machine:
     """One run of a program: `main` is what to hand to mpg.run or mpg.simulate; `log` grows meanwhile."""
@@ -41,6 +48,7 @@ class Machine:
         for _ in range(self.yields):
             mpg.gosched()
         self.begin(0, 0)
+        self.log = Closed(self.log)
 
     def begin(self, g: int, body: int) -> None:
         note = self.log.append
