@@ -21,7 +21,7 @@ class Boom(Exception):
 
 
 class Closed(list[Record]):
-    """The log once main has ended. Go stops there; mpg unwinds, and a G that was woken may do one thing more."""
+    """The log once main has ended or a G has panicked. Go stops there; mpg unwinds, and a G that was woken may do one thing more."""
 
     def append(self, record: Record) -> None:
         pass
@@ -59,8 +59,9 @@ class Machine:
             op = ops[pc]
             try:
                 x, y, skip = STEPS[op[0]](self, g, pc, *op[1:])
-            except mpg.ChanPanic:
-                if not self.program.recovers:
+            except mpg.PanicError as panic:
+                if not self.program.recovers or not isinstance(panic, mpg.ChanPanic):
+                    self.log = Closed(self.log)
                     raise
                 x, y, skip = -9, 0, 0
             note((g, pc, x, y))
