@@ -9,6 +9,7 @@ from differential.programs import Op, Program
 
 import mpg
 from mpg import sync
+from mpg.current import tls
 
 __all__ = ["Machine", "Record"]
 
@@ -20,11 +21,12 @@ class Boom(Exception):
     """What `Op.PANIC` raises."""
 
 
-class Closed(list[Record]):
-    """The log once main has ended or a G has panicked. Go stops there; mpg unwinds, and a G that was woken may do one thing more."""
+class Log(list[Record]):
+    """Ends with the run, where Go stops; mpg then unwinds, and a G that was woken before may do one thing more."""
 
     def append(self, record: Record) -> None:
-        pass
+        if not tls.m.sched.stopping:
+            super().append(record)
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Machine:
 
     program: Program
     yields: int = 0  # so many Gosched's come first, to begin in another phase
-    log: list[Record] = field(default_factory=list)
+    log: list[Record] = field(default_factory=Log)
     gs: int = 0
     ambiguous: bool = False  # a select found several cases ready
     chans: list[mpg.Chan[int]] = field(default_factory=list)
@@ -48,7 +50,6 @@ class Machine:
         for _ in range(self.yields):
             mpg.gosched()
         self.begin(0, 0)
-        self.log = Closed(self.log)
 
     def begin(self, g: int, body: int) -> None:
         note = self.log.append
@@ -59,9 +60,8 @@ class Machine:
             op = ops[pc]
             try:
                 x, y, skip = STEPS[op[0]](self, g, pc, *op[1:])
-            except mpg.PanicError as panic:
-                if not self.program.recovers or not isinstance(panic, mpg.ChanPanic):
-                    self.log = Closed(self.log)
+            except mpg.ChanPanic:
+                if not self.program.recovers:
                     raise
                 x, y, skip = -9, 0, 0
             note((g, pc, x, y))
