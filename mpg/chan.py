@@ -23,7 +23,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from .current import new_lock, tls, world_error
 from .errors import ChanClosed, ChanPanic
 from .locks import acquire_slow
-from .sched.proc import checkpoint, raise_abort, ready
+from .sched.proc import checkpoint, giving_back, raise_abort, ready
 from .sched.waitq import Sudog, WaitQ, object_seq
 from .status import CHAN_RECEIVE, CHAN_SEND
 
@@ -222,7 +222,7 @@ class Chan(Generic[T]):
         """
         mp = tls.m
         if mp.attn:
-            checkpoint(mp, self)
+            giving_back(mp, self)
             mp = tls.m
         if self.world != mp.world:
             raise world_error(self)

@@ -110,9 +110,12 @@ def current_g() -> G | None:
 
 def num_goroutine() -> int:
     """How many G's of this run have not ended (Go: runtime.NumGoroutine). 0 outside a run."""
-    sched = tls.m.sched
+    mp = tls.m
+    sched = mp.sched
     if sched is None:
         return 0
+    if mp.attn and not mp.insyscall:  # who polls must let others run
+        checkpoint(mp)
     allm = list(sched.allm)
     return sched.nhelpers + sum(mp.created for mp in allm) - sum(mp.ended for mp in allm)  # type: ignore[no-any-return]
 

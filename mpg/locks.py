@@ -41,9 +41,17 @@ def held_below(lock: Any) -> bool:
         if is_ours(frame):
             if foreign:
                 for value in list(frame.f_locals.values()):
-                    if value is lock or getattr(value, "lock", None) is lock:
+                    if holds(value, lock):
                         return True
         else:
             foreign = True
         frame = frame.f_back
     return False
+
+
+def holds(value: Any, lock: Any) -> bool:
+    """Is `value` this lock, or something that is guarded by it?"""
+    if value is lock or getattr(value, "lock", None) is lock or getattr(value, "_lock", None) is lock:
+        return True
+    several = getattr(value, "locks", None)  # of a select; an M counts there
+    return isinstance(several, list) and any(one is lock for one in several)

@@ -21,9 +21,11 @@ from .host.spare import join
 from .port import Capabilities
 from .sched.boot import boot, end_m, outcome, start_sysmon
 from .sched.finish import stop
+from .sched.join import wake_joiners
 from .sched.proc import schedule
 from .sched.runq import drop_fresh
 from .sched.structs import M, Sched
+from .status import GDEAD
 from .trace.record import Recorder
 from .trace.target import recorder_for, save
 
@@ -75,6 +77,8 @@ def run(
     n = default_procs() if procs is None else procs
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"procs must be a positive int, not {procs!r}")
+    if not isinstance(shutdown_timeout, (int, float)) or not shutdown_timeout >= 0:
+        raise ValueError(f"shutdown_timeout is a number of seconds, not {shutdown_timeout!r}")
     check_build()
     port = HostPort(caps, poller)
     recorder, path = recorder_for(trace, kept=False)
@@ -94,20 +98,27 @@ def run(
     sched.stall_report_ns = int((stall_report or 0) * 1e9)
     sched.schedtrace_ns = int((schedtrace or 0) * 1e9)
     sched.schedtrace = lambda now: print(sched_line(sched, now), file=sys.stderr, flush=True)
-    runs[sched.run_id] = sched
     fork.register()
-    port.adopt(m0)
-    start_sysmon(sched)
     hard: BaseException | None = None
     unsaved: OSError | None = None
+    begun = False
     try:
+        runs[sched.run_id] = sched
+        port.adopt(m0)
+        start_sysmon(sched)
         with Signals(sched) as port.signals:
+            begun = True
             try:
                 schedule(m0)
-            except (KeyboardInterrupt, SystemExit) as exc:  # a second signal, wherever it struck
+            except BaseException as exc:  # a second signal, or a handler of the program's that raises
                 hard = exc
                 stop(sched, exc)
             finish(sched, port, m0, 0.0 if sched.hard else shutdown_timeout)
+    except BaseException as exc:
+        if not begun:  # the system has no thread or no file descriptor for us
+            stop(sched, exc)
+            finish(sched, port, m0, shutdown_timeout)
+        raise
     finally:
         tls.m = PLAIN
         runs.pop(sched.run_id, None)
@@ -126,9 +137,12 @@ def run(
 def finish(sched: Sched, port: HostPort, m0: M, timeout: float) -> None:
     """Unwind the G's of M0, wait for the others, name what will not end."""
     deadline = monotonic() + timeout
-    drop_fresh(sched)
+    dropped = drop_fresh(sched)
     end_m(m0)
-    drop_fresh(sched)
+    for gp in [*dropped, *drop_fresh(sched)]:
+        gp.atomicstatus = GDEAD
+        if gp.joiners is not None:
+            wake_joiners(m0, gp)
     if sched.hard:  # a second signal came in the middle of that; from here on it raises at once
         deadline = monotonic()
     left = port.spares.close(deadline) + port.dns.close(deadline)

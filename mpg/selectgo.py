@@ -84,11 +84,18 @@ class AllLocks:
         self.locks = [ch.lock for ch in chans]
 
     def acquire(self) -> None:
-        for lock in self.locks:
-            try:
-                lock.pop()
-            except IndexError:
-                acquire_slow(lock)
+        held = 0
+        try:
+            for lock in self.locks:
+                try:
+                    lock.pop()
+                except IndexError:
+                    acquire_slow(lock)
+                held += 1
+        except BaseException:
+            for lock in self.locks[:held]:
+                lock.append(None)
+            raise
 
     def release(self) -> None:
         for lock in reversed(self.locks):

@@ -27,7 +27,7 @@ __all__ = ["FuncTimer", "Ticker", "Timer", "after", "after_func", "now", "sleep"
 
 def now() -> float:
     """Seconds on the clock of this world; never goes back. In a simulation the virtual time."""
-    return tls.m.now() / 1e9  # type: ignore[no-any-return]
+    return tls.m.clock() / 1e9  # type: ignore[no-any-return]
 
 
 class SleepTimer(RTimer):
@@ -41,7 +41,9 @@ class SleepTimer(RTimer):
         self.c = None
 
     def release(self) -> None:
-        add_timer(tls.m, self, self.until)
+        mp = tls.m
+        if mp.p is not None:  # else the run is ending, and `unwind` resumes its G
+            add_timer(mp, self, self.until)
 
 
 def wake_sleeper(mp: Any, gp: Any, when: int) -> None:

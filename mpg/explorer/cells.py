@@ -177,8 +177,8 @@ class XLock:
             port.point(self.name, True)
         while self.held:
             port.wait_for_lock(self)
-        self.held = True
         port.took(self)
+        self.held = True
         return True
 
     def release(self) -> None:

@@ -15,6 +15,7 @@ everything a run does; and random schedules alone, which are offered too (`walks
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -30,11 +31,13 @@ from ..sched.boot import boot, end_m, outcome
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
 from .cells import XG, XP, XRing, XSched, here
-from .port import YIELD, ExplorerPort, Key
+from .port import YIELD, ExplorerPort, Key, Mark
 
 __all__ = ["Explored", "ScheduleError", "explore", "pause", "point", "thread", "window"]
 
 LEARNING: Final = 40  #: random walks before an exhaustive search
+
+DIFFERS: Final = "the program differs from run to run: with the same schedule it does something else"
 
 WORLDS: Final = {"host": HOST, "host-gil": HOST_GIL, "go": GO}
 
@@ -81,6 +84,7 @@ def explore(
     seed: int = 0,
     replay: Sequence[int] | None = None,
     most: int = 1_000_000,
+    checks: bool = False,
 ) -> Explored:
     """Run `main(*args)` under every schedule of its M's with at most so many preemptions, on the real scheduler.
 
@@ -93,39 +97,57 @@ def explore(
         windowed: choose only inside of `with explorer.window():` in main.
         walks: instead, so many random walks from `seed`, of up to `preemptions` preemptions each.
         replay: instead, this one schedule, of a ScheduleError.
+        checks: check the invariants that hold at every step at every choice point too. For the development of the
+            scheduler: it takes three times as long.
         most: schedules after which an exhaustive search is given up; the result then is not `complete`.
 
     Raises:
         ScheduleError: a schedule fails.
         RuntimeError: inside a run.
-        ValueError: bad arguments.
+        ValueError: bad arguments; `replay` does not fit the program; or the program differs from run to run, so that
+            no schedule says what it does.
+
+    Warns:
+        RuntimeWarning: no cell was shared by two tasks, so there was only one schedule and nothing has been shown.
     """
     if tls.m is not PLAIN or here.port is not None:
         raise RuntimeError("mpg.explore inside a run: call it from an ordinary thread")
     if not callable(main):
         raise TypeError(f"mpg.explore needs a function, not {type(main).__name__}")
-    if like not in WORLDS and not isinstance(like, Capabilities):
+    if not isinstance(like, Capabilities) and not (isinstance(like, str) and like in WORLDS):
         raise ValueError(f"like is one of {', '.join(WORLDS)}, or Capabilities, not {like!r}")
     for what, value, least in (("preemptions", preemptions, 0), ("procs", procs, 1), ("walks", walks, 0)):
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"{what} must be an int of at least {least}, not {value!r}")
     caps = like if isinstance(like, Capabilities) else WORLDS[like]
-    search = Search(main, args, caps, procs, windowed)
+    search = Search(main, args, caps, procs, windowed, checks)
     if replay is not None:
-        pairs = list(zip(replay[::2], replay[1::2], strict=True))
-        search.run(pairs, 0)
-    elif walks:
+        search.replay(replay)
+        return search.result()
+    search.run_twice()
+    if walks:
         search.walk(walks, seed, preemptions)
     else:
         search.exhaust(preemptions, most)
-    return search.result()
+    found = search.result()
+    if not found.cells and (walks or found.schedules == 1):
+        lazy = "" if caps.eager_wakep else ": in this world M's are woken by sysmon, which is not explored"
+        warnings.warn(
+            f"no two M's or threads shared anything, so there is one schedule{lazy}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 class Search:
     """The schedules of one program."""
 
-    def __init__(self, main: Any, args: Any, caps: Capabilities, procs: int, windowed: bool) -> None:
+    def __init__(
+        self, main: Any, args: Any, caps: Capabilities, procs: int, windowed: bool, checks: bool = False
+    ) -> None:
         self.main, self.args, self.caps, self.procs, self.windowed = main, args, caps, procs, windowed
+        self.checks = checks
         self.active: set[Key] = set()
         self.grown = False  # the last run has shown a new shared cell
         self.schedules = 0
@@ -136,6 +158,23 @@ class Search:
     def result(self) -> Explored:
         seconds = time.perf_counter() - self.began
         return Explored(self.schedules, self.complete, self.points, len(self.active), seconds)
+
+    def replay(self, schedule: Sequence[int]) -> None:
+        """Run the one schedule."""
+        if len(schedule) % 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in schedule):
+            raise ValueError(f"a schedule is pairs of ints, a choice point and a task each, not {schedule!r}")
+        pairs = list(zip(schedule[::2], schedule[1::2], strict=True))
+        if not self.run(pairs, 0):
+            raise ValueError(f"this schedule does not fit the program: {list(schedule)}")
+
+    def run_twice(self) -> None:
+        """The same schedule twice must be the same run."""
+        logs: list[list[Any]] = [[], []]
+        for log in logs:
+            self.run([], 0, Random(0), log=log)
+        if logs[0] != logs[1]:
+            raise ValueError(DIFFERS)
+        self.schedules = 0
 
     def exhaust(self, preemptions: int, most: int) -> None:
         """Passes over all schedules, until one of them shows no new shared cell."""
@@ -155,15 +194,18 @@ class Search:
     def one_pass(self, preemptions: int, most: int) -> bool:
         """False if a new shared cell has been seen."""
         self.schedules = 0
-        stack: list[tuple[list[tuple[int, int]], int]] = [([], preemptions)]
+        stack: list[tuple[list[tuple[int, int]], int, dict[int, Mark]]] = [([], preemptions, {})]
         while stack and self.schedules < most:
-            plan, budget = stack.pop()
-            port = self.run(plan, budget)
+            plan, budget, marks = stack.pop()
+            port = self.run(plan, budget, marks=marks)
+            if port is None:
+                raise ValueError(DIFFERS)
             if self.grown:
                 return False
-            for n, tasks, cost in port.branches:
+            for n, tasks, cost, mark in port.branches:
                 if cost <= budget:
-                    stack.extend(([*plan, (n, index)], budget - cost) for index in tasks)
+                    where = {**marks, n: mark}
+                    stack.extend(([*plan, (n, index)], budget - cost, where) for index in tasks)
         if stack:
             self.schedules += 1  # it is not complete
         return True
@@ -180,22 +222,32 @@ class Search:
         for n in range(walks):
             self.run([], preemptions, Random(f"{seed} {n}"))
 
-    def run(self, plan: list[tuple[int, int]], budget: int, walker: Random | None = None) -> ExplorerPort:
-        """One run. Raises ScheduleError if it fails."""
+    def run(
+        self,
+        plan: list[tuple[int, int]],
+        budget: int,
+        walker: Random | None = None,
+        *,
+        marks: dict[int, Mark] | None = None,
+        log: list[Any] | None = None,
+    ) -> ExplorerPort | None:
+        """One run; None if the plan does not fit. Raises ScheduleError if it fails."""
         self.schedules += 1
         active: Any = Everything() if walker is not None else self.active
         port = ExplorerPort(self.caps, plan, active, budget)
-        port.walker = walker
+        port.walker, port.log, port.marks, port.checks = walker, log, marks or {}, self.checks
         try:
             execute(port, self.main, self.args, self.procs, self.windowed)
         except Exception as exc:
+            if port.misfit or port.unmet:
+                return None
             deviations = plan if walker is None else port.taken
             flat = [number for pair in deviations for number in pair]
             raise ScheduleError(flat, exc, self.schedules) from exc
         finally:
             self.grown = self.learn(port)
         self.points = max(self.points, port.n)
-        return port
+        return None if port.misfit or port.unmet else port
 
 
 class Everything:

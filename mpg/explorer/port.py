@@ -10,8 +10,11 @@ list of deviations, and a run is determined by its program and its plan.
 * Time stands still until nobody can go on, then it jumps to the first deadline; going on earlier to somebody who
   sleeps towards a deadline is a deviation too, since the others may be arbitrarily slow.
 * `pause` is a computation of the program that lasts until everybody else has nothing to do. When all that is left
-  are pauses, the invariants are checked: no M is inside the scheduler.
+  are pauses, the invariants are checked: no M is inside the scheduler. With `checks` those that hold at every step
+  are checked at every choice point too, which takes three times as long.
 
+* A deviation belongs to a task and a cell (`Mark`). One that is not met, or names somebody who cannot go on, makes the
+  plan a misfit: it was made for another program, or the program is not the same each time.
 * Somebody may wait in a loop for what another is about to do. So after `PATIENCE` choice points it is another's turn.
 
 Whoever waits for ever for a lock, or sleeps while there is work, is found when nobody can go on.
@@ -33,7 +36,7 @@ from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.netpoll import PollDesc, deliver
 from ..sched.proc import checkpoint
 from .cells import XLock, XMovableM, XPinnedM, XRing, XSlot, here
-from .invariants import InvariantError, check
+from .invariants import LockOrder, check, check_step
 
 if TYPE_CHECKING:
     from ..sched.structs import M, Sched
@@ -41,8 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["Branch", "ExplorerPort", "Stuck", "Task"]
 
 Key = tuple[Any, ...]
-#: (choice point, the tasks that might go on, what that costs)
-Branch = tuple[int, list[int], int]
+#: Where a deviation belongs: the task that is about to operate, and on which cell; None where nobody can go on
+Mark = tuple[int, Key] | None
+#: (choice point, the tasks that might go on, what that costs, where)
+Branch = tuple[int, list[int], int, Mark]
 
 READY: Final = "ready"
 LOCK: Final = "waits for a lock"
@@ -50,10 +55,6 @@ ASLEEP: Final = "sleeps"
 TIMED: Final = "sleeps towards a deadline"
 PAUSED: Final = "computes"
 DONE: Final = "done"
-
-#: Whose locks may be taken, in this order; of some kinds several, by their numbers.
-RANKS: Final = ("a primitive", "the scheduler", "a P's timers", "an M")
-SEVERAL: Final = (0, 2)
 
 YIELD: Final = ("yield",)  #: the cell of `explorer.point`
 LOOP_NS: Final = 1_000  #: whoever sleeps towards a deadline that is over loops, and even that takes time
@@ -71,15 +72,15 @@ class Stuck(SimulationError):
 class Task:
     """Somebody who may run: `who` is what `tls.m` is meanwhile."""
 
-    __slots__ = ("glet", "held", "index", "lock", "made", "noted", "state", "when", "who")
+    __slots__ = ("glet", "index", "lock", "made", "noted", "order", "state", "when", "who")
 
-    def __init__(self, index: int, who: Any) -> None:
+    def __init__(self, index: int, who: Any, order: LockOrder) -> None:
         self.index = index
         self.who = who
         self.glet: Any = None
         self.state = READY
         self.lock: Any = None  # that it waits for
-        self.held: list[XLock] = []
+        self.order = order
         self.when = 0
         self.noted = False
         self.made = count(1)  # names what it makes
@@ -101,7 +102,7 @@ class Outside:
         self.port = port
         self.world = port.world
         self.rng = port.rng
-        self.now = port.now
+        self.now = self.clock = port.now
 
     def stall(self, ns: int) -> None:
         self.port.stall(self, ns)
@@ -150,6 +151,11 @@ class ExplorerPort:
         self.branches: list[Branch] = []
         self.touched: dict[Key, list[Any]] = {}  # cell: [first task, others too?, written?]
         self.taken: list[tuple[int, int]] = []  # deviations of a random walk
+        self.marks: dict[int, Mark] = {}  # where the deviations of the plan belong, as far as is known
+        self.unmet = set(self.plan)  # deviations that have not come up
+        self.misfit = False
+        self.log: list[Mark] | None = None  # every choice point, to compare two runs
+        self.checks = False
         self.prepared = count(1)
         self.timer_locks: list[XLock] = []
         self.armed: dict[int, PollDesc] = {}
@@ -172,6 +178,10 @@ class ExplorerPort:
                 found[2] = True
         n = self.n
         self.n = n + 1
+        if self.log is not None:
+            self.log.append((task.index, key))
+        if self.checks:
+            self.check_step()
         if n > LONGEST:
             raise Stuck(f"{LONGEST} operations on shared cells, and no end")
         if n - self.resumed > PATIENCE:
@@ -182,16 +192,24 @@ class ExplorerPort:
                 self.leave(task)
         if self.ending or (key not in self.active and key is not YIELD and n not in self.plan):
             return
-        index = self.decide(n, task)
+        index = self.decide(n, task, key)
         if index is not None:
             self.next = self.tasks[index]
             self.leave(task)
 
-    def decide(self, n: int, task: Task) -> int | None:
+    def check_step(self) -> None:
+        """What holds at every step; looking is no operation on a cell."""
+        was_open, self.open = self.open, False
+        try:
+            if not self.sched.stopping:
+                check_step(self.sched)
+        finally:
+            self.open = was_open
+
+    def decide(self, n: int, task: Task, key: Key) -> int | None:
         """Who goes on at choice point `n` instead of `task`; None: nobody."""
-        index = self.plan.get(n)
-        if index is not None:
-            return index
+        if n in self.plan:
+            return self.planned(n, self.others(task), (task.index, key))
         if self.walker is not None:
             others = self.others(task)
             if self.budget and others and self.walker.random() < 0.1:
@@ -202,7 +220,16 @@ class ExplorerPort:
         elif n > self.last and self.budget:
             others = self.others(task)
             if others:
-                self.branches.append((n, others, 1))
+                self.branches.append((n, others, 1, (task.index, key)))
+        return None
+
+    def planned(self, n: int, able: list[int], mark: Mark) -> int | None:
+        """Who goes on by the plan, if that fits."""
+        index = self.plan[n]
+        self.unmet.discard(n)
+        if index in able and self.marks.get(n, mark) == mark:
+            return index
+        self.misfit = True
         return None
 
     def others(self, task: Task) -> list[int]:
@@ -237,20 +264,13 @@ class ExplorerPort:
     # The order of locks.
 
     def took(self, lock: XLock) -> None:
-        """The current task has acquired a lock: it comes after those that it holds already."""
-        task = self.current
-        if task is None:
-            return
-        if task.held:
-            rank, last = self.rank(lock), max(map(self.rank, task.held))
-            if rank < last or (rank == last and rank not in SEVERAL):
-                raise InvariantError(f"the lock of {RANKS[rank]} is taken with that of {RANKS[last]} held")
-        task.held.append(lock)
+        """The current task has acquired a lock."""
+        if self.current is not None:
+            self.current.order.took(lock)
 
     def gave_back(self, lock: XLock) -> None:
-        task = self.current
-        if task is not None and lock in task.held:
-            task.held.remove(lock)
+        if self.current is not None:
+            self.current.order.gave_back(lock)
 
     def rank(self, lock: XLock) -> int:
         """Whose lock it is, as an index of RANKS."""
@@ -289,15 +309,15 @@ class ExplorerPort:
         if len(able) > 1 and self.open and not self.ending:
             n = self.n
             self.n = n + 1
-            index = self.plan.get(n)
-            if index is not None:
-                return self.tasks[index]
+            if n in self.plan:
+                index = self.planned(n, [t.index for t in able], None)
+                return able[0] if index is None else self.tasks[index]
             if self.walker is not None:
                 task = able[int(self.walker.random() * len(able))]
                 self.taken.append((n, task.index))
                 return task
             if n > self.last:
-                self.branches.append((n, [t.index for t in able[1:]], 0))
+                self.branches.append((n, [t.index for t in able[1:]], 0, None))
         if able:
             return able[0]
         return self.first_deadline() or self.resume_paused()
@@ -327,7 +347,7 @@ class ExplorerPort:
 
     def thread(self, run: Callable[[], None], who: Any = None) -> None:
         """Start a task that runs `run()`, as an ordinary thread unless `who` is an M."""
-        task = Task(len(self.tasks), who or self.outside)
+        task = Task(len(self.tasks), who or self.outside, LockOrder(self.rank))
         self.tasks.append(task)
 
         def main() -> None:
@@ -367,7 +387,7 @@ class ExplorerPort:
         return XMovableM if self.caps.stacks_move else XPinnedM
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:
-        task = Task(len(self.tasks), mp)
+        task = Task(len(self.tasks), mp, LockOrder(self.rank))
         self.tasks.append(task)
         mp.thread = task
 

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..current import is_ours, user_calls
@@ -27,9 +29,39 @@ from ..current import is_ours, user_calls
 if TYPE_CHECKING:
     from ..sched.structs import Sched
 
-__all__ = ["Signals"]
+__all__ = ["Signals", "terminable"]
 
 TERM_STATUS = 128 + signal.SIGTERM
+
+
+@contextmanager
+def terminable(wanted: bool) -> Iterator[None]:
+    """Let SIGTERM raise SystemExit, if that is `wanted`, this is the main thread and nobody else handles it.
+
+    It may strike in the middle of anything, so whatever comes out of that is SystemExit.
+    """
+    struck = []
+
+    def exit_on_term(signum: int, frame: Any) -> None:
+        struck.append(signum)
+        raise SystemExit(TERM_STATUS)
+
+    wanted = (
+        wanted
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if wanted:
+        signal.signal(signal.SIGTERM, exit_on_term)
+    try:
+        yield
+    except BaseException:
+        if struck:
+            raise SystemExit(TERM_STATUS) from None
+        raise
+    finally:
+        if wanted and signal.getsignal(signal.SIGTERM) is exit_on_term:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Signals:

@@ -22,7 +22,7 @@ from typing import Any
 
 from ..chan import Chan
 from ..current import new_lock, tls, user_calls
-from ..errors import ClosedError
+from ..errors import ClosedError, Goexit, Unwind
 from ..sched.place import newproc_on, place_fresh
 from ..sched.proc import new_goid
 from ..sched.structs import G, func_name, new_g
@@ -199,7 +199,9 @@ class Server:
             with self._lock:
                 self.stats.resets += 1
             log.debug("connection from %s: %s", text_of(conn.remote_addr), exc)
-        except Exception:
+        except (Unwind, Goexit, KeyboardInterrupt):
+            raise
+        except BaseException:  # SystemExit and CancelledError too: it is one connection's affair
             with self._lock:
                 self.stats.failed += 1
             log.exception("the handler of the connection from %s failed", text_of(conn.remote_addr))

@@ -2,8 +2,9 @@
 
 `stop_locked` only raises a flag and every doorbell. Then each M, on its own g0, drops nothing that has begun:
 its started G's are resumed in creation order with `Unwind`, so their `finally` blocks run; a park during that
-raises again; after 100 raises the G is abandoned and named. Running G's meet `Unwind` at their next
-operation (`proc.checkpoint`). Fresh G's are dropped.
+raises again; after 100 raises the G is abandoned and named. Running G's meet `Unwind` at their next operation
+(`proc.checkpoint`), and so do those whose wait somebody has ended already: what they were given is not lost. Fresh G's
+are dropped.
 
 Rejected: throwing GreenletExit into the greenlets from one thread. A greenlet can be switched to only by the
 thread that made it.
@@ -14,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import Goexit, Unwind
-from ..status import GDEAD, GRUNNING
-from .policy import UNWIND_LIMIT
+from ..status import GDEAD, GRUNNING, GSYSCALL, GWAITING
+from .policy import CLAIM_LOOKS, CLAIM_NS, UNWIND_LIMIT
 
 if TYPE_CHECKING:
     from .structs import G, M, Sched
@@ -79,10 +80,11 @@ def unwind_g(mp: M, gp: G) -> None:
         gp.listed = None
         mp.abandoned.append(gp)
         return
-    if gp.waiting is not None:
-        gp.waiting.cancel(gp)
-    gp.pending = None
-    gp.wake_exc = Unwind()
+    if was_claimed(mp, gp):  # it has what it waited for, and must not lose it
+        gp.pending = Unwind()
+    else:
+        gp.pending = None
+        gp.wake_exc = Unwind()
     gp.atomicstatus = GRUNNING
     mp.curg = gp
     gp.stack.switch()  # type: ignore[union-attr]
@@ -90,6 +92,20 @@ def unwind_g(mp: M, gp: G) -> None:
         mp.commit, commit = None, mp.commit
         commit.release()
     mp.curg = None
+
+
+def was_claimed(mp: M, gp: G) -> bool:
+    """Has somebody ended the wait of `gp`? Then what it was given is there when this returns."""
+    from .proc import attend
+
+    if gp.waiting is None or gp.waiting.cancel(gp):
+        return False
+    for _ in range(CLAIM_LOOKS):  # between the claim and the letter are microseconds of another M or thread
+        if gp.atomicstatus not in (GWAITING, GSYSCALL):
+            return gp.wake_exc is None
+        attend(mp)
+        mp.sched.port.usleep(mp, CLAIM_NS)
+    return False
 
 
 def end_carriers(mp: M, exit_class: type[BaseException]) -> None:

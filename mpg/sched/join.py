@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..current import new_lock, tls
 from ..seconds import to_ns
 from ..status import GDEAD, JOIN
+from .proc import checkpoint, ready
 from .waitq import Sudog, WaitQ, object_seq
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ class Joiners:
 
 def join(gp: G, timeout: float | None) -> None:
     """Block until `gp` is dead; TimeoutError after `timeout` seconds."""
-    from .proc import checkpoint
-
     mp: Any = tls.m
     if mp.attn:
         checkpoint(mp)
@@ -69,8 +68,6 @@ def join(gp: G, timeout: float | None) -> None:
 
 def wake_joiners(mp: Any, gp: G) -> None:
     """Called by the M on which `gp` has ended."""
-    from .proc import ready
-
     joiners = gp.joiners
     while True:
         with joiners.lock:

@@ -130,6 +130,7 @@ def startm(sched: Sched, pp: P, spinning: bool, *, handoff: bool = False) -> Non
             new = True
         mp.spinning = spinning
         mp.nextp = pp
+        sched.handoffs += handoff
     if new and mp.rec is not None:
         mp.rec.by = tls.m.id
     if handoff and mp.rec is not None:

@@ -45,6 +45,7 @@ __all__ = [
     "checkpoint",
     "execute",
     "find_runnable",
+    "giving_back",
     "newproc",
     "raise_abort",
     "ready",
@@ -236,8 +237,11 @@ def arrive(mp: M, gp: G) -> None:
 
 def interrupt_main(mp: M) -> None:
     """Ctrl-C: KeyboardInterrupt in main, at its park if that can be withdrawn, else at its next operation."""
-    if mp.sched.main is not None:
-        interrupt(mp, mp.sched.main, KeyboardInterrupt())
+    main = mp.sched.main
+    if main is not None and main.atomicstatus == GDEAD:  # by goexit
+        stop(mp.sched, KeyboardInterrupt())
+    elif main is not None:
+        interrupt(mp, main, KeyboardInterrupt())
 
 
 def interrupt(mp: M, gp: G, exc: BaseException) -> None:
@@ -278,6 +282,16 @@ def checkpoint(mp: Any, *objects: Any) -> None:
         pp.preempt = False
         pp.schedtick += 1  # a new slice: what now comes out of runnext does not inherit the old one
         mp.gosched(gp)
+
+
+def giving_back(mp: Any, obj: Any) -> None:
+    """As `checkpoint`, for what a `finally` does: unlock, release, done, close.
+
+    It is done first: an exception that is on its way, or the end of the run, is met by the next operation.
+    """
+    gp = mp.curg
+    if gp is None or mp.insyscall or not (mp.sched.stopping or gp.pending is not None):
+        checkpoint(mp, obj)
 
 
 def ready(mp: Any, gp: Any) -> None:

@@ -63,6 +63,7 @@ def carrier(me: Any, mp: Any) -> None:
             pass
         except BaseException as exc:
             gp.exc = exc
+        gp.args = gp.kwargs = gp.context = None  # while it can still park: a `__del__` may do so
         mp = gp.home or tls.m
         gp = mp.goexit0(me, gp)
 
@@ -107,7 +108,6 @@ class BaseM(M):
         gp.atomicstatus = GDEAD
         self.ended += 1
         gp.stack = None
-        gp.args = gp.kwargs = gp.context = None
         if gp.listed is not None:
             del gp.listed[gp]
             gp.listed = None
@@ -151,7 +151,7 @@ class BaseM(M):
 
     def gopark_timed(self, gp: G, lock: Any, reason: str, ns: int) -> bool:
         """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
-        if ns < 0:
+        if ns < 0 or self.p is None:  # without a P the run is ending, and `unwind` resumes it
             self.gopark(gp, lock, reason)
             return False
         out = TimeOut(gp, gp.waiting)
@@ -239,6 +239,7 @@ class PinnedM(BaseM):
     def gosched_m(self, gp: G) -> Stack:
         """Running to runnable, at the global tail; whom to switch to (Go: gosched_m)."""
         gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
         pp = self.p
         if pp is None:
             put_global_started(self, gp)
@@ -251,8 +252,11 @@ class PinnedM(BaseM):
     def goyield_m(self, gp: G) -> Stack:
         """Running to runnable, at the local tail; whom to switch to (Go: goyield_m)."""
         gp.atomicstatus = GRUNNABLE
-        assert self.p is not None
-        put(self, self.p, gp)
+        gp.waiting = None
+        if self.p is None:
+            put_global_started(self, gp)
+        else:
+            put(self, self.p, gp)
         return self.leave(gp)
 
     def leave(self, gp: G) -> Stack:
@@ -291,6 +295,7 @@ class PinnedM(BaseM):
                     self.rec.switch(self, pp, gp, nxt)  # before the status: they may be the same
                 nxt.atomicstatus = GRUNNING
                 return stack
+        gp.since = self.now()
         if self.rec is not None:
             self.rec.left(self, gp)
         self.curg = None
@@ -361,11 +366,13 @@ class MovableM(BaseM):
     def gosched_m(self, gp: G) -> Stack:
         """As PinnedM.gosched_m, queued from g0."""
         gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
         return self.leave_for_g0(gp, GoschedCommit(self, gp))
 
     def goyield_m(self, gp: G) -> Stack:
         """As PinnedM.goyield_m, queued from g0."""
         gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
         return self.leave_for_g0(gp, GoyieldCommit(self, gp))
 
     def leave_for_g0(self, gp: G, commit: Any) -> Stack:
@@ -422,5 +429,5 @@ class GoyieldCommit(GoschedCommit):
     __slots__ = ()
 
     def release(self) -> None:
-        assert self.mp.p is not None
-        put(self.mp, self.mp.p, self.gp)
+        if self.mp.p is not None:  # else the run is ending, and `unwind` resumes it
+            put(self.mp, self.mp.p, self.gp)

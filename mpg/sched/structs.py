@@ -163,12 +163,18 @@ def new_g(
     return gp
 
 
-def func_name(fn: Any) -> str:
-    """A function's qualified name, `file:line` for a lambda; that of the function inside a partial."""
+def inner(fn: Any) -> Any:
+    """The function inside a partial."""
     while hasattr(type(fn), "func"):  # partial, and WaitGroup's; not whatever makes up its attributes
         fn = fn.func
+    return fn
+
+
+def func_name(fn: Any, *, line: bool = True) -> str:
+    """A function's qualified name, with `line` `file:line` for a lambda; that of the function inside a partial."""
+    fn = inner(fn)
     code = getattr(fn, "__code__", None)
-    if code is not None and code.co_name == "<lambda>":
+    if line and code is not None and code.co_name == "<lambda>":
         return f"{code.co_filename}:{code.co_firstlineno}"
     return str(getattr(fn, "__qualname__", None) or type(fn).__qualname__)
 
@@ -180,6 +186,7 @@ class M:
         "abandoned",
         "asleep",
         "attn",
+        "clock",
         "commit",
         "created",
         "curg",
@@ -233,6 +240,7 @@ class M:
         self.world = port.world
         self.run_id = sched.run_id
         self.now = port.now
+        self.clock = port.now  # the same, when the program asks
         self.rng = port.new_rng()
         self.rec: Any = (
             sched.new_rec(self) if sched.new_rec is not None else None
@@ -445,4 +453,5 @@ class Sched:
         self.on_term: list[Callable[[], None]] = []  # what SIGTERM asks to come to an end
         self.ended: Callable[[G], None] | None = None  # called at the end of main or of a G that failed
         self.stranded_events = 0
+        self.handoffs = 0
         self.gs: dict[G, None] = {}  # where stacks move: every G from its first park on

@@ -13,6 +13,7 @@ Protocol of an offloaded call: the spare M and whoever aborts the wait both take
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..current import new_lock, tls
@@ -133,7 +134,7 @@ class Offload:
         self.fn = fn
         self.args = args
         self.kwargs = kwargs
-        self.context = gp.context
+        self.context = copy_context()
         self.lock = new_lock()
         self.claimed = False
         self.result: Any = None
@@ -161,7 +162,7 @@ class Offload:
             rec = rec.of_spare(self.mp.sched, spare)
             rec.offload(Offloads, self.g, self.mp)
         try:
-            self.result = self.context.copy().run(self.fn, *self.args, **self.kwargs)
+            self.result = self.context.run(self.fn, *self.args, **self.kwargs)
         except BaseException as exc:
             self.exc = exc
         if rec is not None:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+from .mlife import wake_netpoller
+
 if TYPE_CHECKING:
     from ..port import Lock
     from .structs import M, P
@@ -78,8 +80,6 @@ def add_timer(mp: M, t: RTimer, when: int) -> None:
         if first:
             pp.when = when
     if first and (mp.sched.caps.eager_wakep or not mp.sched.caps.poller_per_m):
-        from .mlife import wake_netpoller
-
         wake_netpoller(mp.sched, when)
 
 

@@ -14,14 +14,15 @@ import argparse
 import inspect
 import json
 import sys
+import warnings
 from math import isfinite
 
 from ..errors import MpgError
 from .check import Check, check
 from .costs import COSTS
 from .knobs import CHOICES
+from .scenarios import Measured, Scenario, run_scenario
 from .simulate import LIKE
-from .sweep import Measured, Scenario, run_scenario
 from .workloads import WORKLOADS
 
 __all__ = ["add_sim"]
@@ -80,8 +81,12 @@ def run_workload(args: argparse.Namespace) -> int:
     try:
         for procs in args.procs:
             scenario = Scenario(args.workload, params, procs, args.seed, args.like, args.costs)
-            measured, result = run_scenario(scenario)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                measured, result = run_scenario(scenario)
             print(row(procs, measured), flush=True)
+            for warning in said:
+                print(f"mpg sim: {procs} P's: {warning.message}", file=sys.stderr)
         if args.trace is not None:
             result.trace.save(args.trace)
     except (MpgError, ValueError, ArithmeticError, OSError) as exc:

@@ -24,6 +24,7 @@ class Costs:
     """All in ns.
 
     Attributes:
+        op: an operation of a G on a channel, a lock, a timer, whether or not it waits; looking at the clock.
         switch: leaving one G and running the next, on the same M.
         spawn: making a G and queueing it.
         exit: the end of a G.
@@ -38,6 +39,7 @@ class Costs:
         switch_interval: a thread that wants the GIL waits so long before it asks for it (sys.getswitchinterval).
     """
 
+    op: int = 0
     switch: int = 0
     spawn: int = 0
     exit: int = 0
@@ -64,6 +66,7 @@ class Costs:
 COSTS = {
     "zero": Costs(),
     "go": Costs(
+        op=20,
         switch=200,
         spawn=250,
         exit=100,
@@ -78,6 +81,7 @@ COSTS = {
         usleep_overshoot=80_000,
     ),
     "cpython": Costs(
+        op=300,
         switch=700,
         spawn=700,
         exit=300,

@@ -9,8 +9,9 @@ Lengths are integers, ns, because the bounds are exact for whole units only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf, log
 from random import Random
 from typing import NamedTuple
 
@@ -19,6 +20,20 @@ from ..sync import Mutex, WaitGroup
 from ..work import work
 
 __all__ = ["Dag", "DagRun", "run_dag"]
+
+
+def chosen(rng: Random, n: int, share: float) -> Iterator[int]:
+    """Each number below `n` with probability `share`; one random number for each that is chosen, not for each."""
+    if share <= 0:
+        return
+    scale = log(1 - share) if share < 1 else -inf
+    at = 0
+    while True:
+        at += int(log(1.0 - rng.random()) / scale)  # how many are passed over: geometric
+        if at >= n:
+            return
+        yield at
+        at += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +60,8 @@ class Dag:
         """`nodes` nodes of 1 to `longest` ns; each waits for each earlier one with probability `edge`."""
         successors: list[list[int]] = [[] for _ in range(nodes)]
         for later in range(nodes):
-            for node in range(later):
-                if rng.random() < edge:
-                    successors[node].append(later)
+            for node in chosen(rng, later, edge):
+                successors[node].append(later)
         return cls(tuple(rng.randint(1, longest) for _ in range(nodes)), tuple(map(tuple, successors)))
 
     @property

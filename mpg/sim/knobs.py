@@ -7,6 +7,7 @@ or a cell that `steps.py` overrides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 __all__ = ["Policy"]
@@ -56,8 +57,8 @@ class Policy:
         check("spinning", self.spinning, 0, 1)
         check("global_tick", self.global_tick, 1, None)
         check("phase", self.phase, 0, None)
-        if self.slice is not None and not self.slice > 0:
-            raise ValueError(f"Policy.slice is a positive time in seconds or None, not {self.slice!r}")
+        if self.slice is not None and not (is_number(self.slice) and 1e-9 <= self.slice < OFF / 1e9):
+            raise ValueError(f"Policy.slice is a time in seconds, at least 1e-9, or None: not {self.slice!r}")
         if self.retry_rate and self.victims != "one":
             raise ValueError("Policy.retry_rate needs victims='one': a scan misses nothing")
 
@@ -77,8 +78,12 @@ class Policy:
         )
 
 
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < inf
+
+
 def check(name: str, value: Any, least: float, most: float | None) -> None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or value < least:
+    if not is_number(value) or value < least:
         raise ValueError(f"Policy.{name} is a number of at least {least}, not {value!r}")
     if most is not None and value > most:
         raise ValueError(f"Policy.{name} is at most {most}, not {value!r}")

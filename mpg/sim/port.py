@@ -5,8 +5,12 @@ time jumps to the next entry. Ties go by sequence number and all randomness come
 run is determined by its program and its seed. `tls.m` is rewritten each time an M is resumed.
 
 Time passes for an M in three ways: it *sleeps* (a wake-up may end that), it *works* (the doorbell may interrupt
-that: preemption), or a step of the scheduler is charged to it (nothing ends that). Where nothing else is due
-before, time advances on the spot and no switch is made.
+that: preemption), or a step of the scheduler or an operation of its G is charged to it (nothing ends that). Where
+nothing else is due before, time advances on the spot and no switch is made.
+
+Every operation of mpg looks at the doorbell first, and that look is counted and charged (`Steps.attn`): a program that
+polls comes to its end, or to that of the world's patience. What is owed is paid in lumps, because a switch between
+M's for each operation would make the simulator several times slower.
 
 Where one M at a time runs Python (`parallel` is False), whoever works holds the GIL. An M that wakes meanwhile
 waits for it, and asks for it after the switch interval; the one that worked then queues behind it.
@@ -24,6 +28,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from math import log
 from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -31,94 +36,33 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import tls
-from ..errors import MpgError, SimulationError
+from ..errors import SimulationError
 from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.finish import live_gs
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm
 from ..sched.proc import checkpoint
+from ..sched.structs import inner
 from ..seconds import to_ns
 from ..status import GRUNNABLE, GRUNNING
 from ..trace.events import MWake
 from ..work import stall, work
 from .costs import Costs
+from .locks import OrderedLock, SimLock
+from .outside import Outsider, Spare
 from .steps import SLEEPING, WORKING
 
 if TYPE_CHECKING:
     from ..sched.structs import M, P, Sched
 
-__all__ = ["At", "Outsider", "SimLock", "SimPort"]
+__all__ = ["At", "SimPort"]
 
 _worlds = count(1)
 
 PATIENCE = 10_000_000  #: steps without any time passing
 NAMED = 10  #: G's in that message
+LOOK = 1_000  #: so many operations of a G without any time passing, and others who are due go first
 LONG_STEP = 1.0  #: seconds of wall time
-
-
-class SimLock:
-    """A lock in a world where one M runs at a time and never sleeps with a lock held: it only checks that."""
-
-    __slots__ = ("held", "world")
-
-    def __init__(self, world: int) -> None:
-        self.world = world
-        self.held = False
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if tls.m.world != self.world:
-            raise MpgError("a primitive of a simulation is used outside of it")
-        if self.held:
-            raise SimulationError("a lock is held across a switch")
-        self.held = True
-        return True
-
-    def release(self) -> None:
-        self.held = False
-
-    def pop(self) -> None:
-        self.acquire()
-
-    def append(self, token: None) -> None:
-        self.held = False
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *exc: object) -> None:
-        self.held = False
-
-
-class Outsider:
-    """What `tls.m` is while the world is built or acts by itself, and on a spare M: in the world, without a G."""
-
-    id = -1
-    curg = None
-    exited = False
-    p = None
-    rec = None
-    sched = None
-    run_id = 0
-    attn = False
-
-    def __init__(self, port: SimPort) -> None:
-        self.port = port
-        self.world = port.world
-        self.rng = port.rng
-        self.now = port.now
-        self.debt = 0
-        self.doing = 0
-        self.note = 0
-        self.thread: Any = None
-
-    def stall(self, ns: int) -> None:
-        self.port.stall(self, ns)
-
-    def work(self, ns: int) -> None:
-        self.port.pass_time(self, ns)
-
-    def getg(self) -> Any:
-        raise SimulationError("a call that to_thread makes cannot wait for anything of the simulation")
 
 
 class At:
@@ -161,11 +105,19 @@ class SimPort:
         self.steps = 0
         self.patience = patience
         self.limit = patience
+        self.every = min(LOOK, patience)
+        self.look = self.every  # at this many steps an operation looks if somebody else is due
+        self.running: Any = None  # the G that runs now, or ran last
+        self.busy = 0  # ns for which P's ran G's, up to the last change of each M
         self.stepped = perf_counter()
         self.warned = False
         self.watch: Callable[[float], None] | None = None  # is told the wall time at each step
         self.check: Callable[[Sched], None] | None = None  # invariants, when no M is inside the scheduler
+        self.check_step: Callable[[Sched], None] | None = None  # the same for those that hold at every step
+        self.looks_everywhere = True  # does an M that gives up its P leave no work behind?
+        self.order: Any = None  # of locks, if that is checked
         self.check_every = 1
+        self.checks = 0
         self.quiets = 0  # such moments
 
     # The clock.
@@ -187,6 +139,7 @@ class SimPort:
     def advance(self, when: int) -> None:
         self.time = when
         self.limit = self.steps + self.patience
+        self.look = self.steps + self.every
 
     def world_loop(self) -> None:
         """Resume whoever is next until nobody is left. On the hub."""
@@ -195,6 +148,8 @@ class SimPort:
             when, seq, who = heappop(heap)
             if who.note != seq or who.exited:
                 continue
+            if self.check_step is not None:
+                self.checked()
             if when > self.time:
                 if self.check is not None and self.quiet():
                     self.quiets += 1
@@ -212,7 +167,15 @@ class SimPort:
                 self.wait_for_gil(who)
             else:
                 tls.m = who
+                self.running = who.curg
                 who.thread.switch()
+
+    def checked(self) -> None:
+        """Check the invariants of every step, if it is their turn."""
+        self.checks += 1
+        if self.checks % self.check_every == 0 and not self.sched.stopping:
+            assert self.check_step is not None
+            self.check_step(self.sched)
 
     def quiet(self) -> bool:
         """Does every M sleep or work?"""
@@ -241,15 +204,11 @@ class SimPort:
         self.steps += 1
         if self.steps > self.limit:
             self.no_progress()
+        if self.check_step is not None:
+            self.checked()
         wall = perf_counter()
         if wall - self.stepped > LONG_STEP and not self.warned:
-            self.warned = True
-            warnings.warn(
-                f"a step of the simulation took {wall - self.stepped:.1f} s of real time at {self.place()}: calls "
-                "other than mpg.work and mpg.stall take no virtual time",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            self.warn(wall - self.stepped)
         self.stepped = wall
         if self.watch is not None:
             self.watch(wall)
@@ -258,6 +217,42 @@ class SimPort:
             mp.debt = 0
             self.pass_time(mp, cost)
 
+    def operate(self, mp: Any) -> None:
+        """An operation of the G on `mp`, which is the caller, owes enough, or is one of very many at one time."""
+        if self.steps > self.limit:
+            self.no_progress()
+        self.look = self.steps + self.every
+        wall = perf_counter()
+        if wall - self.stepped > LONG_STEP and not self.warned:
+            self.warn(wall - self.stepped)
+        self.stepped = wall
+        debt = mp.debt
+        if debt:
+            mp.debt = 0
+            self.pass_time(mp, debt)
+        elif self.heap and self.heap[0][0] <= self.time:
+            self.resume_at(mp, self.time)
+            self.leave_to_hub(mp)
+
+    def warn(self, seconds: float) -> None:
+        """A step has taken long: say who did that, once."""
+        self.warned = True
+        gp = self.running
+        code = getattr(inner(getattr(gp, "fn", None)), "__code__", None)
+        where = f" at {code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+        who = "the world" if gp is None else f"goroutine {gp.id} ({gp.name}){where}"
+        warnings.warn(
+            f"a step of the simulation took {seconds:.1f} s of real time in {who}, virtual time "
+            f"{(self.time - 1) / 1e9:.9f} s: calls other than mpg.work and mpg.stall take no virtual time",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def ran(self) -> int:
+        """For how many ns P's have run G's, all together."""
+        since: list[int] = [mp.since for mp in self.sched.allm]  # type: ignore[attr-defined]
+        return self.busy + sum(self.time - t for t in since if t >= 0)
+
     def no_progress(self) -> None:
         busy = [gp for gp in live_gs(self.sched) if gp.atomicstatus in (GRUNNABLE, GRUNNING)]
         busy += [mp.curg for mp in self.sched.allm if mp.curg is not None and mp.curg not in busy]
@@ -265,9 +260,10 @@ class SimPort:
         if len(names) > NAMED:
             names[NAMED:] = [f"{len(names) - NAMED} more"]
         self.limit = self.steps + self.patience
+        hint = "" if self.costs.op else ". Operations are free: who polls needs costs with an `op`"
         raise SimulationError(
             f"{self.patience} steps without any virtual time passing, at {self.place()}; busy: "
-            f"goroutine {', '.join(names) or 'none'}"
+            f"goroutine {', '.join(names) or 'none'}{hint}"
         )
 
     def place(self) -> str:
@@ -300,10 +296,10 @@ class SimPort:
     # M's.
 
     def new_lock(self) -> Lock:
-        return SimLock(self.world)
+        return SimLock(self.world) if self.order is None else OrderedLock(self)
 
     def new_token_lock(self) -> TokenLock:
-        return SimLock(self.world)
+        return SimLock(self.world) if self.order is None else OrderedLock(self, primitive=True)
 
     def new_ring(self) -> Any:
         return deque()
@@ -442,27 +438,8 @@ class SimPort:
         """Nothing to close."""
 
 
-class Spare(Outsider):
-    """A virtual thread without a P, which makes calls for G's."""
-
-    def __init__(self, port: SimPort) -> None:
-        super().__init__(port)
-        self.call: Callable[[Any], None] | None = None
-        self.pen: Any = None
-        self.thread = greenlet(self.loop, port.hub)
-
-    def loop(self) -> None:
-        while True:
-            assert self.call is not None
-            self.call(self)
-            self.port.spares.append(self)
-            self.port.leave_to_hub(self)
-
-
 def exponential(rng: Rng, rate: float) -> float:
     """A waiting time of mean 1/rate."""
-    from math import log
-
     return -log(1.0 - rng.random()) / rate
 
 

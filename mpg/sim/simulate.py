@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent, greenlet
 
 from ..current import PLAIN, tls
+from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
-from ..sched.structs import P, Sched
+from ..sched.structs import P, Sched, func_name
 from ..trace.record import Recorder
+from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
 from .knobs import OFF, Policy
+from .locks import rank
 from .port import PATIENCE, SimPort
 from .progress import Progress
 from .steps import Slot, m_class
@@ -39,8 +42,9 @@ class SimResult:
     Attributes:
         value: what main returned.
         now: virtual seconds elapsed.
-        stats: how often what was done: "steps" of the scheduler, "spawns", "attempts" to steal, "steals" that
-            succeeded, "ms" (M's), "slices" and "inherited" (G's run with a slice of their own, or in one that goes on).
+        stats: how often what was done: "steps" of the scheduler and operations of G's, "spawns", "attempts" to steal,
+            "steals" that succeeded, "handoffs" of P's, "ms" (M's), "slices" and "inherited" (G's run with a slice of
+            their own, or in one that goes on).
     """
 
     value: Any
@@ -60,8 +64,19 @@ class SimResult:
         return self.recorder.trace
 
     def digest(self) -> str:
-        """sha256 of the trace: the same for the same program and seed, on every machine and Python."""
-        return self.trace.digest()
+        """sha256 of the trace: the same for the same program and seed, on every machine and Python.
+
+        Raises:
+            ValueError: it was run with `trace=False`, or the recorder was full and dropped the oldest events, so that
+                this would not be about the whole run.
+        """
+        trace = self.trace
+        if dropped := trace.metadata["dropped"]:
+            raise ValueError(
+                f"the recording is not whole: {dropped} events were dropped, {len(trace)} kept; "
+                "pass trace=mpg.trace.Recorder(limit=...) with a larger limit, or take the digest of `.trace`"
+            )
+        return trace.digest()
 
 
 def simulate(
@@ -90,18 +105,21 @@ def simulate(
             like="go", else "cpython".
         policy: other decisions than Go's.
         trace: record what happens, for `.trace` of the result: into a `mpg.trace.Recorder` if one is given, and
-            into a file if a path is. An exception that comes out has it as its attribute `trace`.
+            into a file if a path is, however it ends (SIGTERM, on the main thread, then raises SystemExit(143)). An
+            exception that comes out has it as its attribute `trace`.
         deadlock: raise DeadlockError when nothing can run any more.
         patience: how many steps may pass without any virtual time passing.
         progress: say on stderr every second how far it is. Default: after three seconds, if that is a terminal.
-        invariants: check those of `mpg.explorer` at every so-manieth moment when time passes and no M is inside the
-            scheduler; 1 is each, 0 none. For the development of the scheduler: a check looks at everything.
+        invariants: check those of `mpg.explorer` at every so-manieth step and operation, and at every so-manieth
+            moment when time passes and no M is inside the scheduler; 1 is each, 0 none. For the development of the
+            scheduler: a check looks at everything.
 
     Raises:
         RuntimeError: inside a run or another simulation.
         TypeError, ValueError: bad arguments.
         SimulationError: the program asks for what virtual time has no meaning for, or does not advance.
         DeadlockError: all G's are asleep.
+        OSError: the file for the trace cannot be written.
         Exception: what main or any other G raised and did not handle; a note names the G and the virtual time.
     """
     if tls.m is not PLAIN:
@@ -112,19 +130,26 @@ def simulate(
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     if not isinstance(seed, int):
         raise TypeError(f"seed is an int, not {type(seed).__name__}")
+    if not isinstance(policy, (Policy, type(None))):
+        raise TypeError(f"policy is a mpg.sim.Policy, not {type(policy).__name__}")
     policy = policy or Policy()
     port = SimPort(capabilities(like, policy), chosen_costs(like, costs), seed, patience=patience)
     port.retry_rate = policy.retry_rate
+    port.looks_everywhere = policy.recheck and policy.victims == "scan"
     meter = Progress(port, progress)
     if meter.wanted:
         port.watch = meter
     if invariants:
-        from ..explorer.invariants import check
+        from ..explorer.invariants import LockOrder, check, check_step
 
-        port.check = check
+        port.check, port.check_step, port.order = (
+            check,
+            check_step,
+            LockOrder(lambda lock: rank(port.sched, lock)),
+        )
         port.check_every = int(invariants)
     context = copy_context()
-    recorder = trace if isinstance(trace, Recorder) else Recorder() if trace else None
+    recorder, path = recorder_for(trace, kept=True)
     metadata = {
         "world": "sim-moving" if port.caps.stacks_move else "sim-pinned",
         "clock": "virtual",
@@ -157,7 +182,8 @@ def simulate(
 
     try:
         try:
-            greenlet(world).switch()
+            with terminable(path is not None):
+                greenlet(world).switch()
         except BaseException as exc:
             add_place(port, exc)
             if recorder is not None:  # the world itself broke: no M has come to its end
@@ -176,15 +202,15 @@ def simulate(
                 exc.add_note(f"in goroutine {sched.main.id} ({sched.main.name})")
             add_place(port, exc)
             raise
-        return SimResult(value, ((port.ended or port.time) - 1) / 1e9, stats(sched, port), recorder)
+        result = SimResult(value, ((port.ended or port.time) - 1) / 1e9, stats(sched, port), recorder)
     except BaseException as exc:
         if recorder is not None:
             recorder.attach(exc)
+            save(recorder, path)
         raise
-    finally:
-        if isinstance(trace, (str, PathLike)):
-            assert recorder is not None
-            recorder.trace.save(trace)
+    if recorder is not None and (unsaved := save(recorder, path)) is not None:
+        raise unsaved
+    return result
 
 
 def add_place(port: SimPort, exc: BaseException) -> None:
@@ -195,7 +221,7 @@ def capabilities(like: str | Capabilities, policy: Policy) -> Capabilities:
     """What the world can do, as `like` says, changed by `policy`."""
     if isinstance(like, Capabilities):
         caps = like
-    elif like in LIKE:
+    elif isinstance(like, str) and like in LIKE:
         caps = LIKE[like]
     else:
         raise ValueError(f"like is one of {', '.join(LIKE)}, or Capabilities, not {like!r}")
@@ -211,7 +237,7 @@ def chosen_costs(like: str | Capabilities, costs: str | Costs | None) -> Costs:
         return costs
     if costs is None:
         return COSTS["go" if like == "go" else "cpython"]
-    if costs not in COSTS:
+    if not isinstance(costs, str) or costs not in COSTS:
         raise ValueError(f"costs is one of {', '.join(COSTS)}, or Costs, not {costs!r}")
     return COSTS[costs]
 
@@ -230,6 +256,8 @@ def prepare(
     port.sched = sched
     if recorder is not None:
         recorder.begin(sched, metadata, shared=True)
+        if not recorder.sites:
+            recorder.name_of = partial(name_of, recorder)  # type: ignore[method-assign]
     sched.new_m_object = m_class(
         movable=port.caps.stacks_move,
         one_victim=policy.victims == "one",
@@ -243,6 +271,15 @@ def prepare(
     sched.spin_share = policy.spinning
     sched.recheck = policy.recheck
     sched.stall_report_ns = 0
+
+
+def name_of(recorder: Recorder, gp: Any, code: Any) -> int:
+    """The string index of a G's name; of a lambda too it says nothing about where its source lies."""
+    own = gp._name is not None and gp._name != func_name(gp.fn)
+    index = recorder.string(gp._name if own else func_name(gp.fn, line=False))
+    if code is not None and gp._name is None:
+        recorder.names[code] = index
+    return index
 
 
 class NoRunnextP(P):
@@ -260,6 +297,7 @@ def stats(sched: Sched, port: SimPort) -> Mapping[str, int]:
     return {
         "steps": port.steps,
         **port.stats,
+        "handoffs": sched.handoffs,
         "ms": len(sched.allm),
         "slices": sum(pp.schedtick for pp in sched.allp),
         "inherited": sum(pp.nexttick for pp in sched.allp),

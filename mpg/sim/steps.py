@@ -4,7 +4,11 @@ The classes here are the scheduler's own M's (`sched/stacks.py`) with a layer on
 does on the host and adds its cost, or decides as `Policy` says. The host has no trace of it.
 
 A cost is charged where the M holds no lock: time passes there, and other M's act meanwhile. Costs that arise
-elsewhere (waking somebody) are added to `debt` and paid at the M's next step.
+elsewhere (waking somebody) are added to `debt` and paid at the M's next step, or by its G's next operation once they
+have come to something.
+
+`attn` is what every operation reads before it does anything, so here it is a property, and the read is the operation's
+step. `insyscall` is one because a P runs no G meanwhile, and the time for which it does is counted.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from ..sched.policy import RING, STEAL_ROUNDS
 from ..sched.proc import steal_timers
 from ..sched.runq import get_local, put
 from ..sched.stacks import MovableM, PinnedM
+from ..status import GRUNNING
 
 if TYPE_CHECKING:
     from ..sched.structs import G, P, Sched
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SimMovableM", "SimPinnedM", "Slot", "m_class"]
 
 SLEEPING, WORKING = 1, 2  # M.doing, besides 0
+OWED = 10_000  #: ns that an M may owe before an operation pays
 
 
 class Steps:
@@ -32,22 +38,76 @@ class Steps:
     port: SimPort
     debt: int
     doing: int
+    bell: bool
+    called: bool
+    since: int
 
     def __init__(self: Any, sched: Sched, mid: int) -> None:
-        super().__init__(sched, mid)  # type: ignore[call-arg]
         self.port = sched.port
+        super().__init__(sched, mid)  # type: ignore[call-arg]
+        self.since = -1  # from when on its P has run G's; -1: it does not
+        self.op = self.port.costs.op
         self.debt = 0
         self.doing = 0
+        self.clock = self.read_clock
+
+    @property
+    def attn(self: Any) -> bool:
+        """The doorbell. Somebody who looks at it in the middle of running a G begins an operation."""
+        gp = self.curg
+        if gp is not None and gp.atomicstatus == GRUNNING:
+            port = self.port
+            port.steps = steps = port.steps + 1
+            self.debt = debt = self.debt + self.op
+            if debt >= OWED or steps > port.look:
+                port.operate(self)
+            if port.check_step is not None:
+                port.checked()
+        return self.bell  # type: ignore[no-any-return]
+
+    @attn.setter
+    def attn(self: Any, up: bool) -> None:
+        self.bell = up
+
+    def read_clock(self) -> int:
+        """The program looks at the clock."""
+        _ = self.attn
+        return self.port.time
+
+    @property
+    def insyscall(self: Any) -> bool:
+        """In `mpg.blocking()`."""
+        return self.called  # type: ignore[no-any-return]
+
+    @insyscall.setter
+    def insyscall(self: Any, called: bool) -> None:
+        self.called = called
+        if called:
+            self.stop_running()
+        else:
+            self.since = self.port.time
+
+    def stop_running(self: Any) -> None:
+        """No G runs on this M's P any more."""
+        port = self.port
+        port.busy += port.time - self.since
+        self.since = -1
 
     def execute(self: Any, gp: G) -> None:
-        self.port.step(self, self.port.costs.switch)
+        port = self.port
+        port.step(self, port.costs.switch)
+        self.since = port.time
+        port.running = gp
         super().execute(gp)  # type: ignore[misc]
+        self.stop_running()
 
     def leave(self: Any, gp: G) -> Any:
         """Pinned stacks only: straight from G to G."""
         stack = super().leave(gp)  # type: ignore[misc]
         if stack is not self.g0:
-            self.port.step(self, self.port.costs.switch)
+            port = self.port
+            port.step(self, port.costs.switch)
+            port.running = self.curg
         return stack
 
     def goexit0(self: Any, me: Any, gp: G) -> G | None:
@@ -154,16 +214,16 @@ class Slot(list[Any]):
             put(pp.m, pp, gp)
 
 
-class SimPinnedM(Steps, PinnedM):
+class SimPinnedM(Steps, PinnedM):  # type: ignore[misc]
     """An M whose G's never leave it."""
 
-    __slots__ = ("debt", "doing", "port")
+    __slots__ = ("bell", "called", "debt", "doing", "op", "port", "since")
 
 
-class SimMovableM(Steps, MovableM):
+class SimMovableM(Steps, MovableM):  # type: ignore[misc]
     """An M that any stack may come to."""
 
-    __slots__ = ("debt", "doing", "port")
+    __slots__ = ("bell", "called", "debt", "doing", "op", "port", "since")
 
 
 class Kinds:

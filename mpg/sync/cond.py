@@ -163,7 +163,7 @@ class Semaphore:
             SyncPanic: more releases than acquires.
         """
         s = self._sema
-        mp = s.begin()
+        mp = s.begin(gives=True)
         sg = s.q.dequeue()
         if sg is None:
             if s.count >= self._n:

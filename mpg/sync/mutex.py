@@ -81,7 +81,7 @@ class Mutex:
             SyncPanic: "sync: unlock of unlocked mutex".
         """
         s = self._sema
-        s.begin()
+        s.begin(gives=True)
         if not self._locked:
             s.lock.append(None)
             raise SyncPanic("sync: unlock of unlocked mutex")

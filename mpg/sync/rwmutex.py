@@ -67,7 +67,7 @@ class RWMutex:
             SyncPanic: "sync: RUnlock of unlocked RWMutex".
         """
         s = self._sema
-        s.begin()
+        s.begin(gives=True)
         if not self._readers:
             s.lock.release()
             raise SyncPanic("sync: RUnlock of unlocked RWMutex")
@@ -129,7 +129,7 @@ class RWMutex:
             SyncPanic: "sync: Unlock of unlocked RWMutex".
         """
         s = self._sema
-        s.begin()
+        s.begin(gives=True)
         if not self._writer:
             s.lock.release()
             raise SyncPanic("sync: Unlock of unlocked RWMutex")

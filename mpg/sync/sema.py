@@ -17,7 +17,7 @@ from typing import Any
 
 from ..current import new_lock, tls, world_error
 from ..locks import acquire_slow
-from ..sched.proc import checkpoint, raise_abort, ready
+from ..sched.proc import checkpoint, giving_back, raise_abort, ready
 from ..sched.waitq import Sudog, WaitQ, object_seq
 
 __all__ = ["Sema"]
@@ -39,11 +39,17 @@ class Sema:
         self.q = WaitQ()
         self.owner = owner
 
-    def begin(self) -> Any:
-        """The start of every public operation: the current M, with the lock held."""
+    def begin(self, *, gives: bool = False) -> Any:
+        """The start of every public operation: the current M, with the lock held.
+
+        `gives`: it gives something back (`proc.giving_back`).
+        """
         mp = tls.m
         if mp.attn:
-            checkpoint(mp, self)
+            if gives:
+                giving_back(mp, self)
+            else:
+                checkpoint(mp, self)
             mp = tls.m
         if self.world != mp.world:
             raise world_error(self)

@@ -28,9 +28,12 @@ class WaitGroup:
 
         Raises:
             SyncPanic: "sync: negative WaitGroup counter".
+            TypeError: `n` is no int.
         """
+        if not isinstance(n, int):
+            raise TypeError(f"a WaitGroup counts in ints, not {type(n).__name__}")
         s = self._sema
-        s.begin()
+        s.begin(gives=n < 0)
         if self._n + n < 0:
             s.lock.release()
             raise SyncPanic("sync: negative WaitGroup counter")

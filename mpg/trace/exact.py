@@ -191,7 +191,9 @@ def check_handoffs(check: Check, order: Order) -> None:
     check.fault(rows, bad, lambda i: f"the next M that has P {trace.a[i]} is another")
     of = neighbour(trace.m[starts], starts, to, rows, after=True)
     over = not trace.metadata.get("unfinished")  # then whoever gets a P has got it
-    check.fault(rows, (of != got) | ((of < 0) & over), lambda i: f"M {trace.b[i]} does not get P {trace.a[i]}")
+    check.fault(
+        rows, (of != got) | ((of < 0) & over), lambda i: f"M {trace.b[i]} does not get P {trace.a[i]}"
+    )
 
     wake = check.where(ev.MWake)
     wake = wake[trace.b[wake] >= 0]

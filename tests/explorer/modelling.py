@@ -31,9 +31,14 @@ class Model:
     def name(self) -> str:
         return f"{self.main.__name__}-{self.like}"
 
-    def explore(self) -> Explored:
+    def explore(self, *, checks: bool = False) -> Explored:
         return explore(
-            self.main, like=self.like, procs=self.procs, preemptions=self.preemptions, windowed=True
+            self.main,
+            like=self.like,
+            procs=self.procs,
+            preemptions=self.preemptions,
+            windowed=True,
+            checks=checks,
         )
 
 

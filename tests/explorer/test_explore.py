@@ -151,12 +151,66 @@ def test_pause_lets_everybody_else_finish() -> None:
         ({"procs": 0}, ValueError, "procs"),
         ({"walks": True}, ValueError, "walks"),
         ({"like": "java"}, ValueError, "like"),
-        ({"replay": [1]}, ValueError, "zip"),
+        ({"like": []}, ValueError, "like"),
+        ({"replay": [1]}, ValueError, "pairs of ints"),
+        ({"replay": [1, "x"]}, ValueError, "pairs of ints"),
     ],
 )
 def test_bad_arguments(arguments: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         explore(right_update, **arguments)
+
+
+@pytest.mark.parametrize("schedule", [[100_000, 1], [-1, -1], [5, 99], [5, -1], [61, 0], [61, 1, 61_000, 0]])
+@pytest.mark.parametrize("main", [lost_update, right_update], ids=lambda main: main.__name__)
+def test_a_schedule_that_does_not_fit(main: Any, schedule: list[int]) -> None:
+    with pytest.raises(ValueError, match="does not fit the program"):
+        explore(main, replay=schedule)
+
+
+def test_a_schedule_of_another_program_does_not_fit() -> None:
+    with pytest.raises(ScheduleError) as caught:
+        explore(unlocked_update)
+    with pytest.raises(ValueError, match="does not fit"):
+        explore(lambda: None, replay=caught.value.schedule)
+
+
+@pytest.mark.parametrize("walks", [0, 50])
+def test_a_program_that_differs_from_run_to_run(walks: int) -> None:
+    runs: list[int] = []
+
+    def main() -> None:
+        runs.append(1)
+        for _ in range(len(runs) % 2):
+            mpg.go(int)
+        right_update()
+
+    with pytest.raises(ValueError, match="differs from run to run"):
+        explore(main, walks=walks)
+
+
+def test_a_program_that_differs_later_on() -> None:
+    """What has been the same twice may be another thing the third time."""
+    runs: list[int] = []
+
+    def main() -> None:
+        runs.append(1)
+        if len(runs) > 200:
+            mpg.sync.Mutex().lock()
+        right_update()
+
+    with pytest.raises(ValueError, match="differs from run to run"):
+        explore(main)
+
+
+def test_nothing_shared_says_so() -> None:
+    with pytest.warns(RuntimeWarning, match=r"one schedule: .*woken by sysmon"):
+        found = explore(lost_update, like="host-gil")
+    assert (found.schedules, found.cells) == (1, 0)
+    with pytest.warns(RuntimeWarning, match=r"one schedule$"):
+        explore(lambda: None, procs=1)
+    with pytest.warns(RuntimeWarning, match="nothing has been shown|one schedule"):
+        explore(lambda: None, procs=1, walks=3)
 
 
 def test_no_function_and_not_inside_a_run() -> None:

@@ -472,12 +472,13 @@ mpg.run(main)
     [
         "mpg.go(announce, mpg.current_g()); mpg.sleep(1000)",
         "mpg.go(announce, mpg.current_g()); mpg.to_thread(time.sleep, 1000)",
-        "mpg.go(say, 'ready').join(); compute()",
+        "compute()",
     ],
 )
 def test_sigterm_does_not_lose_what_is_recorded(lasting: str, tmp_path: Path) -> None:
     source = f"""
 def compute():
+    say("ready")
     while True:
         pass
 
@@ -496,6 +497,25 @@ finally:
     trace = mpg.trace.load(tmp_path / "t.npz")
     trace.validate()
     assert "GoCreate" in trace.names
+
+
+@pytest.mark.parametrize("lasting", ["while True: pass", "while True: mpg.sleep(1)"])
+def test_sigterm_ends_a_simulation_that_records_into_a_file(lasting: str, tmp_path: Path) -> None:
+    source = f"""
+def main():
+    say("ready")
+    {lasting}
+
+try:
+    mpg.simulate(main, trace=sys.argv[1])
+finally:
+    say(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    with program(source, tmp_path / "t.npz") as child:
+        child.expect("ready")
+        child.send(signal.SIGTERM)
+        assert child.end() == (128 + signal.SIGTERM, ["True"], "")
+    mpg.trace.load(tmp_path / "t.npz").validate()
 
 
 HAMMER = """

@@ -11,7 +11,7 @@ import pytest
 
 from mpg.sim import Policy, simulate
 from mpg.sim.dag import Dag, run_dag
-from mpg.sim.sweep import Scenario, run_scenario
+from mpg.sim.scenarios import Scenario, run_scenario
 from mpg.sim.theory import greedy_bounds, max_steals
 
 GREEDY = {

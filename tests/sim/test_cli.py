@@ -10,7 +10,7 @@ import mpg
 from mpg.cli import main
 from mpg.sim.check import Check, check
 from mpg.sim.cli import seconds
-from mpg.sim.sweep import Scenario, measure
+from mpg.sim.scenarios import Scenario, measure
 from mpg.sim.workloads import WORKLOADS
 
 

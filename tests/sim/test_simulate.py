@@ -274,7 +274,7 @@ def test_the_invariants_hold_at_scale() -> None:
             wg.go(mpg.work, mpg.sim.rng().random() * 1e-3)
         wg.wait()
 
-    assert simulate(main, procs=256, invariants=500, trace=False).stats["spawns"] >= 20_000
+    assert simulate(main, procs=256, invariants=5_000, trace=False).stats["spawns"] >= 20_000
 
 
 def test_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,6 +334,19 @@ def test_lifo_runs_the_youngest_first() -> None:
     assert lifo == [4, 3, 2, 1, 0]
 
 
+@pytest.mark.parametrize("slice", [float("inf"), float("nan"), 0, -1, 1e-12, 1e12, "x", True])
+def test_a_slice_that_is_no_time(slice: Any) -> None:
+    with pytest.raises(ValueError, match=r"Policy\.slice is a time in seconds"):
+        Policy(slice=slice)
+
+
+@pytest.mark.parametrize("knob", ["retry_rate", "spinning", "global_tick", "phase"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, "x", None])
+def test_a_knob_that_is_no_number(knob: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"Policy\.{knob} is a"):
+        Policy(**{knob: value})
+
+
 def test_no_slices() -> None:
     def main() -> None:
         wg = mpg.sync.WaitGroup()
@@ -372,6 +385,30 @@ def test_a_long_step_is_warned_about_once(monkeypatch: pytest.MonkeyPatch) -> No
         simulate(main, procs=1)
     assert len(caught) == 1
     assert "5.0 s of real time" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("like", LIKES)
+def test_the_warning_names_who_did_it(like: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mpg.sim import port
+
+    clock = [0.0]
+    monkeypatch.setattr(port, "perf_counter", lambda: clock[0])
+
+    def slow() -> None:
+        mpg.work(1e-4)
+        clock[0] += 7.0
+
+    def main() -> None:
+        wg = mpg.sync.WaitGroup()
+        wg.go(mpg.work, 2e-4)
+        wg.go(slow)
+        wg.go(mpg.work, 1e-4)
+        wg.wait()
+
+    code = slow.__code__
+    where = rf"7.0 s of real time in goroutine \d+ \(.*slow\) at {code.co_filename}:{code.co_firstlineno}"
+    with pytest.warns(RuntimeWarning, match=where):
+        simulate(main, procs=2, like=like)
 
 
 def test_sockets_and_unknown_calls_say_so() -> None:
@@ -423,6 +460,10 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
         ({"seed": "x"}, TypeError),
         ({"like": "java"}, ValueError),
         ({"costs": "free"}, ValueError),
+        ({"costs": {}}, ValueError),
+        ({"like": []}, ValueError),
+        ({"policy": "x"}, TypeError),
+        ({"policy": {}}, TypeError),
     ],
 )
 def test_bad_arguments(arguments: Any, error: type[Exception]) -> None:

@@ -11,7 +11,7 @@ from sim.programs import answer, deadlocks, dies, fails, fails_unsendably, leave
 
 import mpg
 from mpg.sim import HOST, Policy
-from mpg.sim.sweep import Measured, Scenario, measure, sweep
+from mpg.sim.scenarios import Measured, Scenario, measure, sweep
 from mpg.trace.derive import steals
 
 
@@ -69,8 +69,9 @@ def test_a_row_is_what_measure_says(rows):
 
 def test_without_a_trace(rows):
     row = rows[-1]
-    assert (row["makespan"], row["value"], row["handoffs"]) == (1e-3, 7.0, -1)
-    assert all(math.isnan(row[name]) for name in ("utilisation", "latency_p50", "latency_p99"))
+    assert (row["makespan"], row["value"], row["handoffs"]) == (1e-3, 7.0, 0)
+    assert row["utilisation"] == 1 / 4
+    assert all(math.isnan(row[name]) for name in ("latency_p50", "latency_p99"))
 
 
 def test_measured_by_hand():
@@ -111,7 +112,10 @@ BAD = {
     "fails": (Scenario(fails), "RuntimeError: on purpose"),
     "cannot be sent": (Scenario(fails_unsendably), "Unsendable: cannot be unpickled"),
     "exits": (Scenario(leaves), "SystemExit: 3"),
-    "deadlock": (Scenario(deadlocks), "DeadlockError: "),
+    "deadlock": (
+        Scenario(deadlocks),
+        "DeadlockError: all goroutines are asleep - deadlock!; goroutine 1 [chan",
+    ),
 }
 
 

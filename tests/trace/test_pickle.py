@@ -66,7 +66,7 @@ def test_a_result(pool, traced):
         there.trace.validate()
     else:
         with pytest.raises(ValueError, match="trace=False"):
-            there.trace  # noqa: B018
+            there.trace
 
 
 def test_a_failure(pool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,19 @@ def test_a_run_records_into_a_path_or_a_recorder(wrong: Any) -> None:
     assert ran == []
 
 
+@pytest.mark.parametrize("wrong", [1, 0, 2.5, b"t.npz", object()])
+def test_so_does_a_simulation(wrong: Any) -> None:
+    ran: list[int] = []
+    with pytest.raises(TypeError, match=r"path or a mpg\.trace\.Recorder"):
+        mpg.simulate(ran.append, 1, trace=wrong)
+    assert ran == []
+
+
 @pytest.mark.parametrize("none", [None, False])
 def test_no_recording(none: Any) -> None:
     assert mpg.run(lambda: 42, trace=none) == 42
+    with pytest.raises(ValueError, match="trace=False"):
+        mpg.simulate(lambda: 42, trace=none).trace
 
 
 def test_paths(tmp_path: Path) -> None:
@@ -39,7 +50,7 @@ def test_a_path_that_cannot_be_written_is_noticed_at_once(tmp_path: Path) -> Non
 
 
 def move_away(folder: Path) -> None:
-    os.rename(folder, folder.with_name("elsewhere"))
+    os.rename(folder, folder.with_name(f"{folder.name} {time.monotonic_ns()}"))
 
 
 def test_a_file_that_cannot_be_written_any_more(tmp_path: Path) -> None:
@@ -59,6 +70,10 @@ def test_it_does_not_hide_what_the_program_raised(tmp_path: Path) -> None:
 
     with pytest.raises(LookupError, match="of the program"):
         mpg.run(main, trace=folder / "t.npz")
+    folder.mkdir()
+    with pytest.raises(LookupError, match="of the program") as failed:
+        mpg.simulate(main, trace=folder / "t.npz")
+    failed.value.trace.validate()  # type: ignore[attr-defined]
 
 
 def test_a_recorder_serves_one_run() -> None:

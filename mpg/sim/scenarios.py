@@ -6,6 +6,8 @@
 * One that fails says so in its row, and the others are kept: numbers are then nan or -1 and "error" is its message.
   With the default executor that also holds for one that takes its whole process down.
 * A simulation is determined by its scenario, so the array does not depend on the executor.
+* What is counted comes from the simulation's own counters and covers the whole run, traced or not. Only latencies are
+  read off the trace; where the recorder was full they are nan, with a warning, because they would be about its end.
 
 The processes are started afresh ("spawn"), because a fork copies threads' locks and not the threads. So a script
 that sweeps needs `if __name__ == "__main__":`, and a workload that is no name of WORKLOADS must be a function that
@@ -17,11 +19,13 @@ first failure (a night's sweep for one bad seed).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..current import tls
+from ..errors import DeadlockError
 from ..port import Capabilities
 from .costs import Costs
 from .knobs import Policy
@@ -35,10 +39,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..trace.trace import Trace
+    from .port import SimPort
 
 __all__ = ["Measured", "Scenario", "measure", "sweep"]
 
 NAN = float("nan")
+NAMED = 3  #: G's of a deadlock, in its row
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Scenario:
         workload: a name of WORKLOADS, or a function that worker processes can import.
         params: its keyword arguments.
         procs, seed, like, costs, policy: as in `mpg.simulate`.
-        trace: record it; without, what only a trace tells is missing, and a long one takes less memory and time.
+        trace: record it; without, there are no latencies, and a long one takes less memory and time.
         label: yours, to tell rows apart.
     """
 
@@ -89,10 +95,10 @@ class Measured(NamedTuple):
 
     Attributes:
         makespan: virtual seconds from main's beginning to its end.
-        utilisation: the share of that time for which the P's ran G's, 0 to 1; nan without a trace.
+        utilisation: the share of that time for which the P's ran G's, 0 to 1.
         attempts, steals: to steal, and those that succeeded.
-        handoffs: P's handed to another M; -1 without a trace.
-        latency_p50, latency_p99: seconds from runnable to running; nan without a trace, or if no G ever ran.
+        handoffs: P's handed to another M.
+        latency_p50, latency_p99: seconds from runnable to running; nan without a whole trace, or if no G ever ran.
         value: what main returned, if that is a number; else nan.
     """
 
@@ -129,45 +135,49 @@ def run_scenario(scenario: Scenario) -> tuple[Measured, SimResult]:
         policy=one.policy,
         trace=one.trace,
     )
-    value, begin, end = result.value
+    value, span, ran = result.value
+    p50, p99 = latency(result.trace) if one.trace else (NAN, NAN)
     measured = Measured(
-        makespan=(end - begin) / 1e9,
+        makespan=span / 1e9,
+        utilisation=ran / (one.procs * span) if span else NAN,
         attempts=result.stats["attempts"],
         steals=result.stats["steals"],
+        handoffs=result.stats["handoffs"],
+        latency_p50=p50,
+        latency_p99=p99,
         value=float(value) if isinstance(value, (int, float)) else NAN,
     )
-    return (traced(measured, result.trace, one.procs, begin, end) if one.trace else measured), result
+    return measured, result
 
 
 def timed(fn: Callable[..., Any], params: Mapping[str, Any]) -> tuple[Any, int, int]:
-    """The simulation's main: `fn`'s value, and the virtual times in ns between which it ran.
+    """The simulation's main: `fn`'s value, how long it took, and for how long P's ran G's meanwhile, in virtual ns.
 
     `SimResult.now` also counts what the world does after main has ended.
     """
-    begin = tls.m.now()
+    port: SimPort = tls.m.sched.port
+    begin, ran = port.now(), port.ran()
     value = fn(**params)
-    return value, begin, tls.m.now()
+    return value, port.now() - begin, port.ran() - ran
 
 
-def traced(one: Measured, trace: Trace, procs: int, begin: int, end: int) -> Measured:
-    """`one` with what the trace tells of the time between `begin` and `end`, in ns."""
+def latency(trace: Trace) -> tuple[float, float]:
+    """Median and 99th percentile, in seconds, of the time from runnable to running; nan if nobody knows."""
     import numpy as np
 
-    from ..trace.derive import handoffs, latencies, spans_p, steals
-    from ..trace.lanes import RUNNING
+    from ..trace.derive import latencies
 
-    spans = spans_p(trace)
-    spans = spans[(spans["state"] == RUNNING) & (spans["t0"] < end)]
-    busy = int((np.minimum(spans["t1"], end) - spans["t0"]).sum())
+    dropped = trace.metadata["dropped"]
+    if dropped:
+        warnings.warn(
+            f"latencies are nan: the recorder was full and dropped {dropped} of {dropped + len(trace)} events",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        return NAN, NAN
     ns = latencies(trace)["ns"]
     p50, p99 = np.percentile(ns, [50, 99]).tolist() if len(ns) else (NAN, NAN)
-    return one._replace(
-        utilisation=busy / (procs * (end - begin)) if end > begin else NAN,
-        steals=len(steals(trace)),
-        handoffs=len(handoffs(trace)),
-        latency_p50=p50 / 1e9,
-        latency_p99=p99 / 1e9,
-    )
+    return p50 / 1e9, p99 / 1e9
 
 
 def sweep(scenarios: Iterable[Scenario], executor: Executor | None = None) -> npt.NDArray[np.void]:
@@ -194,9 +204,12 @@ def attempt(scenario: Scenario) -> Measured | str:
 
 
 def failure(exc: BaseException) -> str:
-    """An exception in a line: its class, the first line of its message, its notes."""
+    """An exception in a line: its class, the first line of its message, the G's of a deadlock, its notes."""
     first, *_ = str(exc).splitlines() or [""]
-    return "; ".join([f"{type(exc).__name__}: {first}".rstrip(": "), *getattr(exc, "__notes__", ())])
+    asleep = exc.goroutines if isinstance(exc, DeadlockError) else ()
+    more = [f"{len(asleep) - NAMED} more"] if len(asleep) > NAMED else []
+    notes = getattr(exc, "__notes__", ())
+    return "; ".join([f"{type(exc).__name__}: {first}".rstrip(": "), *asleep[:NAMED], *more, *notes])
 
 
 Outcome = Measured | str | BaseException
