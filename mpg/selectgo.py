@@ -64,8 +64,8 @@ class SelectWait:
     @property
     def c(self) -> Any:
         """The channel, if all cases are about one; what a trace names as what is waited for."""
-        first = self.sudogs[0].c
-        return first if all(sg.c is first for sg in self.sudogs) else None
+        chans = {sg.c for sg in self.sudogs}
+        return chans.pop() if len(chans) == 1 else None
 
     def cancel(self, gp: Any) -> bool:
         try:

@@ -190,12 +190,15 @@ def check_handoffs(check: Check, order: Order) -> None:
     bad = (got >= 0) & (trace.m[starts[got]] != to) if len(starts) else np.zeros(len(rows), bool)
     check.fault(rows, bad, lambda i: f"the next M that has P {trace.a[i]} is another")
     of = neighbour(trace.m[starts], starts, to, rows, after=True)
-    check.fault(rows, (of < 0) | (of != got), lambda i: f"M {trace.b[i]} does not get P {trace.a[i]}")
+    over = not trace.metadata.get("unfinished")  # then whoever gets a P has got it
+    check.fault(
+        rows, (of != got) | ((of < 0) & over), lambda i: f"M {trace.b[i]} does not get P {trace.a[i]}"
+    )
 
     wake = check.where(ev.MWake)
     wake = wake[trace.b[wake] >= 0]
     of = neighbour(trace.m[starts], starts, trace.a[wake], wake, after=True)
-    bad = (of < 0) | (trace.p[starts[of]] != trace.b[wake]) if len(starts) else np.ones(len(wake), bool)
+    bad = np.where(of < 0, over, pick(trace.p[starts], of) != trace.b[wake])
     check.fault(wake, bad, lambda i: f"M {trace.a[i]} is woken with P {trace.b[i]} and does not get it")
     unsaid(check, order, wake, starts, lost)
 
