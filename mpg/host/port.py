@@ -9,6 +9,7 @@ begin in an empty context (a new thread of 3.14t would inherit its creator's).
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -97,6 +98,10 @@ class HostPort:
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:
         def main() -> None:
             self.adopt(mp)
+            if mp is mp.sched.sysmon and hasattr(signal, "pthread_sigmask"):
+                # It runs no code of the program's, so signals go to threads that do: to the one whose sleep they are
+                # to end. (Other M's must not: what they start as processes would inherit it.)
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             run(mp)
 
         thread = threading.Thread(target=Context().run, args=(main,), name=f"mpg-M{mp.id}", daemon=True)
