@@ -42,8 +42,13 @@ class SleepTimer(RTimer):
 
     def release(self) -> None:
         mp = tls.m
-        if mp.p is not None:  # else the run is ending, and `unwind` resumes its G
+        if mp.p is not None:
             add_timer(mp, self, self.until)
+        else:  # the run is ending, and `unwind` resumes its G
+            self.until = 0
+
+    def cancel(self, gp: Any) -> bool:
+        return not self.until or super().cancel(gp)
 
 
 def wake_sleeper(mp: Any, gp: Any, when: int) -> None:

@@ -288,6 +288,9 @@ def execute(port: ExplorerPort, main: Any, args: Any, procs: int, windowed: bool
 
     try:
         greenlet(world).switch()
+        for gp in port.sched.failed_late:  # what a `finally` asserts counts
+            assert gp.exc is not None
+            raise gp.exc
         return outcome(port.sched)
     finally:
         here.port = None

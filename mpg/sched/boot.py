@@ -6,6 +6,7 @@ run `m_main`. When `schedule` returns the run is over, and `end_m` unwinds what 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextvars import Context
 from itertools import count
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from .structs import M
 
 __all__ = ["boot", "end_m", "m_main", "outcome", "start_sysmon"]
+
+log = logging.getLogger("mpg")
 
 _run_ids = count(1)
 
@@ -123,7 +126,9 @@ def start_sysmon(sched: Sched) -> None:
 
 
 def outcome(sched: Sched) -> Any:
-    """Main's value, or the failure with a note that names its G."""
+    """Main's value, or the failure with a note that names its G. Failures after it are logged."""
+    for late in sched.failed_late:
+        log.error("%r failed while the run ended; created at %s", late, late.created, exc_info=late.exc)
     exc = sched.failure
     main = sched.main
     assert main is not None

@@ -41,8 +41,10 @@ def stop(sched: Sched, failure: BaseException | None) -> None:
 
 
 def stop_locked(sched: Sched, failure: BaseException | None, gp: G | None = None) -> None:
-    """End the run with `failure`, or with main's value if None. The first call decides."""
+    """End the run with `failure`, or with main's value if None. The first call decides; what fails later is noted."""
     if sched.stopping:
+        if gp is not None and isinstance(failure, Exception):
+            sched.failed_late.append(gp)
         return
     sched.failure = failure
     sched.failed_g = gp

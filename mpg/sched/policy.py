@@ -22,9 +22,7 @@ CPU_SAMPLE_SLACK_NS = 100_000  #: a look that takes longer is not recorded (ours
 MAX_SPARES = 10_000  #: sched.maxmcount
 MAIN = 1  #: main's goid
 GOID_BATCH = 16  #: newproc1 takes ids in blocks
-CLAIM_LOOKS = (
-    100_000  #: how often an unwinding M looks for the letter of a wait that somebody has claimed (ours)
-)
+CLAIM_LOOKS = 10_000  #: how often an unwinding M looks for the letter of a wait that was claimed (ours)
 CLAIM_NS = 10_000  #: and how long it sleeps in between
 UNWIND_LIMIT = 100  #: a G that parks more often than this while it is unwound is abandoned (ours)
 FREE_CARRIERS = 256  #: idle carriers an M keeps; each costs about 6 kB (ours)

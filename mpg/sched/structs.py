@@ -432,6 +432,7 @@ class Sched:
         self.m0: M | None = None
         self.failure: BaseException | None = None
         self.failed_g: G | None = None
+        self.failed_late: list[G] = []  # those that failed when the run was ending already
         # sysmon's.
         self.sysmon: M | None = None
         self.sysmonwait = False

@@ -237,6 +237,8 @@ def help_out(sched: Sched, pp: P) -> None:
                 gp.atomicstatus = GRUNNABLE
                 sched.goidgen += 1
                 sched.nhelpers += 1
+                if sched.sysmon is not None and sched.sysmon.rec is not None:
+                    sched.sysmon.rec.create(sched.sysmon, gp)
             put_global_locked(sched, pp.helpers)
         waiter = sched.pwait.popleft() if sched.pwait else None
         if waiter is None:

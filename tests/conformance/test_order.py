@@ -502,4 +502,4 @@ def test_until_and_park_keep_the_order(one_p: World) -> None:
 
 def test_a_wrong_order_is_found(one_p: World) -> None:
     with pytest.raises(AssertionError):
-        check_order(one_p, lambda: [0, 1, 2, 3, 4], LAST_FIRST)
+        check_order(one_p, lambda: [0, 1, 2, 3, 4], LAST_FIRST, patience=0.1)

@@ -93,13 +93,15 @@ def join_all(gs: list[mpg.G]) -> None:
         g.join()
 
 
-def check_order(one_p: World, program: Callable[[], object], expected: object) -> None:
+def check_order(
+    one_p: World, program: Callable[[], object], expected: object, patience: float = PATIENCE
+) -> None:
     """`program`, run as main, returns `expected`, which depends on the order in which G's run.
 
     On the host a G that the machine holds up for a whole slice is preempted at its next operation, as in Go.
     So there a run that took that long proves nothing, nor does one that returns None, and another is made.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         start = time.monotonic()
         got = one_p.run(program)

@@ -188,20 +188,33 @@ def shutdown_against_a_g_that_has_parked() -> None:
 
 @model("host", "go")
 def unwinding_against_ready() -> None:
-    """Main returns while a G is made ready that is also to be unwound: its `finally` runs once."""
+    """Main returns while a G is made ready that is also to be unwound: it ends once, and what was sent is there."""
     ends: list[int] = []
-    ch = mpg.Chan[int]()
+    got: list[int] = []
+    sent: list[bool] = []
+    ch, never = mpg.Chan[int](), mpg.Chan[int]()
 
     def waits() -> None:
         try:
-            ch.recv()
+            got.append(ch.recv())
         finally:
             ends.append(1)
             assert len(ends) == 1
 
+    def looks() -> None:  # unwound after it
+        try:
+            never.recv()
+        finally:
+            assert got or not sent
+
+    def sends() -> None:
+        ch.send(1)
+        sent.append(True)
+
     mpg.go(waits)
+    mpg.go(looks)
     mpg.gosched()
-    beside(lambda: ch.send(1))
+    beside(sends)
     port().open = True
 
 

@@ -95,11 +95,11 @@ TWINS = (
         "    if mp is sched.m0:  #",
     ),
     Twin(
-        "a letter is opened for a G that the end of the run has unwound",
-        "spare_m_against_the_end-host",
-        "sched/syscall.py",
-        "        if mp.exited:  # the end of the run has unwound it\n            return\n",
-        "",
+        "the end of the run unwinds a G that has been given something",
+        "unwinding_against_ready-host",
+        "sched/finish.py",
+        "    if was_claimed(mp, gp):",
+        "    if was_claimed(mp, gp) and False:",
     ),
     Twin(
         "a thread that is no M does not look whether the G's M sleeps",

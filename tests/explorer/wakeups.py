@@ -198,7 +198,8 @@ def timer_stop_against_fire() -> None:
         point()
         point()
         stopped = timer.stop()
-        g.join()
+        pause()
+    g.join()
     pause()
     assert len(ran) == (not stopped)
 
@@ -213,7 +214,7 @@ def timer_run_by_two() -> None:
     port().time += 2_000_000
     with window():
         mpg.gosched()
-        g.join()
+    g.join()
     pause()
     assert ran == [1]
 

@@ -266,3 +266,23 @@ def test_ctrl_c_after_main_has_left() -> None:
     mains: list[Any] = []
     with pytest.raises(KeyboardInterrupt):
         mpg.run(main, procs=1)
+
+
+@pytest.mark.parametrize("procs", [1, 4])
+def test_a_failure_in_an_unwinding_is_logged(procs: int, caplog: pytest.LogCaptureFixture) -> None:
+    def careless(ch: mpg.Chan[int]) -> None:
+        try:
+            ch.recv()
+        finally:
+            raise ValueError("in a finally")
+
+    def main() -> int:
+        g = mpg.go(careless, mpg.Chan[int]())
+        until(lambda: g.status == "waiting")
+        return 7
+
+    assert mpg.run(main, procs=procs) == 7
+    (record,) = caplog.records
+    assert "careless" in record.getMessage()
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "in a finally"

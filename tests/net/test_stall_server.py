@@ -278,3 +278,30 @@ def test_close_during_a_stall(kind: Kind) -> None:
 
     stats = mpg.run(main, procs=kind.procs, caps=kind.caps, stall_report=None)
     assert (stats.accepted, stats.active, stats.aborted, stats.failed) == (2, 0, 0, 0)
+
+
+def test_the_helper_is_in_the_trace() -> None:
+    """sysmon makes its G, and says so before anybody can start it."""
+    recorder = mpg.trace.Recorder()
+    handler = Staller()
+
+    def clients(server: mpg.net.Server) -> None:
+        with connect(server) as staller:
+            assert ask(staller, b"x") == b"x"
+            handler.stall(staller)
+            assert ask_anew(server) == b"hello"
+
+    def main() -> None:
+        server = mpg.net.Server(mpg.net.listen(LOCAL), handler)
+        g = mpg.go(server.serve)
+        mpg.to_thread(clients, server)
+        server.close()
+        g.join()
+
+    mpg.run(main, procs=1, stall_report=None, trace=recorder)
+    recorder.trace.validate()
+    events = recorder.trace
+    made = {
+        events.string(int(b)) for kind, b in zip(events.names, events.b, strict=True) if kind == "GoCreate"
+    }
+    assert "Server._help" in made
