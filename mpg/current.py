@@ -169,6 +169,7 @@ class PlainM:
 class _Tls(threading.local):
     m: Any = None
     g: Any = None
+    call: Any = None  # what a spare M makes just now
 
 
 _PLAIN_HOME = PlainHome()

@@ -2,7 +2,8 @@
 
 Only the forking thread lives on in the child. If it was running a G, that G goes on as ordinary code, on an
 ordinary thread; none of the other G's may ever run there, their M's and their `finally` blocks belong to the
-parent. So when its function ends, the child exits, as after the target of a `multiprocessing.Process`.
+parent. So when its function ends, the child exits, as after the target of a `multiprocessing.Process`. The same
+holds for the function of a `to_thread` that forks.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..sched.policy import MAIN
 
 if TYPE_CHECKING:
     from ..sched.structs import G
+    from ..sched.syscall import Offload
 
 __all__ = ["register"]
 
@@ -41,15 +43,19 @@ def after_in_child() -> None:
         mp.sched.main = mp.curg  # its end is now the end of everything
         mp.curg.id = MAIN
         mp.sched.ended = exit_child
+    if tls.call is not None:  # on a spare M
+        tls.call.ended = exit_child
 
 
-def exit_child(gp: G) -> None:
-    """The end of the forked G."""
+def exit_child(forked: G | Offload) -> None:
+    """The end of the forked G, or call."""
     status = 0
-    exc = gp.exc
+    exc = forked.exc
     if isinstance(exc, SystemExit):
         code = exc.code
         status = code if isinstance(code, int) else int(code is not None)
+        if status and code is not status:
+            print(code, file=sys.stderr)
     elif exc is not None:
         traceback.print_exception(exc)
         status = 1

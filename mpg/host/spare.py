@@ -13,7 +13,7 @@ from contextvars import Context
 from time import monotonic
 from typing import Any
 
-from ..current import user_calls
+from ..current import tls, user_calls
 from ..sched.policy import MAX_SPARES
 
 __all__ = ["SpareMs", "join"]
@@ -48,7 +48,9 @@ class SpareM:
     def loop(self) -> None:
         call = self.call
         while call is not None:
+            tls.call = call
             call(self)
+            tls.call = None  # an idle thread keeps nothing alive
             if self.pen is not None:
                 self.pen.owner.threads[self.pen.m] = threading.get_native_id()
             call = self.pool.next_call(self)

@@ -117,6 +117,7 @@ class Offload:
         "c",
         "claimed",
         "context",
+        "ended",
         "exc",
         "fn",
         "g",
@@ -139,6 +140,9 @@ class Offload:
         self.claimed = False
         self.result: Any = None
         self.exc: BaseException | None = None
+        self.ended: Callable[[Any], None] | None = (
+            None  # what a fork during the call puts there, in the child
+        )
         self.c = None
 
     def release(self) -> None:
@@ -165,6 +169,8 @@ class Offload:
             self.result = self.context.run(self.fn, *self.args, **self.kwargs)
         except BaseException as exc:
             self.exc = exc
+        if self.ended is not None:
+            self.ended(self)
         if rec is not None:
             rec.offload(OffloadEnd, self.g, self.mp)
         self.finish()

@@ -32,9 +32,11 @@ class Once:
         self._m = Mutex()
 
     def do(self, fn: Callable[[], Any]) -> None:
-        """Call `fn()` unless some `do` has; one that raised counts as done."""
+        """Call `fn()` unless some `do` has; one that raised counts as done. TypeError: `fn` is no function."""
         if self._done:
             return
+        if not callable(fn):
+            raise TypeError(f"Once.do needs a function, not {type(fn).__name__}")
         with self._m:
             if not self._done:
                 try:

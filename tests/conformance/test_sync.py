@@ -610,6 +610,18 @@ def test_reading_twice_across_a_writer_is_a_deadlock(world: World) -> None:
 # Once
 
 
+def test_once_of_no_function(world: World) -> None:
+    def main() -> None:
+        once = sync.Once()
+        with pytest.raises(TypeError, match=r"Once\.do needs a function, not int"):
+            once.do(3)  # type: ignore[arg-type]
+        ran: list[int] = []
+        once.do(lambda: ran.append(1))
+        assert ran == [1]
+
+    world.run(main)
+
+
 def test_once_runs_once(world: World) -> None:
     def main() -> None:
         once = sync.Once()

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import os, sys, mpg
-how = sys.argv[1]
+how, place = sys.argv[1:]
 parent = os.getpid()
 
 def bystander():
@@ -37,14 +37,20 @@ def forker():
         raise KeyError("in the child")
     if how == "exit":
         sys.exit(5)
+    if how == "exit with a message":
+        sys.exit("that is all")
     print("the child")
 
 def main():
     mpg.go(bystander)
     mpg.gosched()
-    g = mpg.go(forker)
-    g.join()
-    print("status", g.result, flush=True)
+    if place == "to_thread":
+        status = mpg.to_thread(forker)
+    else:
+        g = mpg.go(forker)
+        g.join()
+        status = g.result
+    print("status", status, flush=True)
 
 mpg.run(main, procs=2)
 """
@@ -57,13 +63,16 @@ mpg.run(main, procs=2)
         ("run", "in a run of its own\nthe child\nstatus 0\n"),
         ("error", "status 1\n"),
         ("exit", "status 5\n"),
+        ("exit with a message", "status 1\n"),
     ],
 )
-def test_fork_in_a_g(how: str, out: str) -> None:
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, how]
+@pytest.mark.parametrize("place", ["a G", "to_thread"])
+def test_fork(how: str, out: str, place: str) -> None:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, how, place]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (0, out)
     assert ("KeyError: 'in the child'" in done.stderr) is (how == "error")
+    assert ("that is all" in done.stderr) is (how == "exit with a message")
 
 
 def test_subprocesses_from_a_g() -> None:

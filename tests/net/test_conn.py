@@ -807,3 +807,28 @@ def test_a_reused_number_gets_nobody_elses_data(run: Run) -> None:
         acceptor.join()
 
     run(main)
+
+
+def test_a_number_that_was_closed_behind_our_back(run: Run) -> None:
+    """It is given to the next socket, as that of a connection nobody closed; the poller must take it for a new one."""
+
+    def main() -> None:
+        olds = pair()
+        for conn in olds:
+            conn.set_read_deadline(0.001)
+            with pytest.raises(TimeoutError):  # it is still watched
+                conn.recv()
+        numbers = {conn.fileno() for conn in olds}
+        for conn in olds:
+            conn._sock.close()
+        a, b = pair()
+        assert numbers & {a.fileno(), b.fileno()}
+        for one, other in ((a, b), (b, a)):
+            reader = park(one.recv)
+            other.sendall(b"y")
+            reader.join()
+            assert reader.result == b"y"
+        a.close()
+        b.close()
+
+    run(main)
