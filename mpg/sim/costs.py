@@ -5,9 +5,11 @@ A cost is charged to the M that takes the step, by overriding that step (`steps.
 * `zero`: scheduling is free. Theory is checked with it, and Go's exact slices come out.
 * `go`: Go 1.27 on amd64 at about 3 GHz. A ping-pong hop of 0.2 us and the 20.26 ms slices were measured on
   real Go; the rest are the usual magnitudes of the system calls behind them (futex 5 us until the woken thread
-  runs, clone 15 us, a timer 80 us late, which is Linux's slack of 50 us and the wake-up).
+  runs, clone 15 us, a timer 80 us late, which is Linux's slack of 50 us and the wake-up). An operation that does
+  not wait stands at 20 ns: measured on Go 1.27.3, a lock or unlock takes 2 ns, a channel operation 11 ns, and
+  a look at the clock 48 ns.
 * `cpython`: mpg on CPython 3.11 to 3.13, as its benchmarks measure it: a switch of 0.7 us, a spawn of 0.7 us,
-  a wake-up across threads of 60 us.
+  a wake-up across threads of 60 us; 0.3 us is half of a buffered send and receive (`benchmarks.run`, `buffered`).
 
 Figures are for orientation: a simulation shows how a schedule depends on them, it does not predict a machine.
 """
