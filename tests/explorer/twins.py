@@ -95,6 +95,13 @@ TWINS = (
         "    if mp is sched.m0:  #",
     ),
     Twin(
+        "a call that has claimed its G writes no letter while the run ends",
+        "spare_m_against_the_end-host",
+        "sched/syscall.py",
+        "        if not claimed:\n            post(self.mp, self.arrive)",
+        "        if not claimed and not self.mp.sched.stopping:\n            post(self.mp, self.arrive)",
+    ),
+    Twin(
         "the end of the run unwinds a G that has been given something",
         "unwinding_against_ready-host",
         "sched/finish.py",
