@@ -288,10 +288,11 @@ def execute(port: ExplorerPort, main: Any, args: Any, procs: int, windowed: bool
 
     try:
         greenlet(world).switch()
+        value = outcome(port.sched)
         for gp in port.sched.failed_late:  # what a `finally` asserts counts
             assert gp.exc is not None
             raise gp.exc
-        return outcome(port.sched)
+        return value
     finally:
         here.port = None
         tls.m = PLAIN

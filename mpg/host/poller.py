@@ -104,10 +104,8 @@ class SelectorsPoller:
         return (selectors.EVENT_READ if pd.r.cell else 0) | (selectors.EVENT_WRITE if pd.w.cell else 0)
 
     def arm(self, pd: PollDesc, write: bool) -> None:
-        if (
-            self.pds.get(pd.fd) is not pd
-        ):  # new, and its number may be that of a socket dropped without a close
-            self.watch(pd.fd, 0)
+        if self.pds.get(pd.fd) is not pd:
+            self.watch(pd.fd, 0)  # the number may be that of a socket dropped without a close
             self.pds[pd.fd] = pd
         want = self.interest(pd) | (selectors.EVENT_WRITE if write else selectors.EVENT_READ)
         self.watch(pd.fd, want)

@@ -140,9 +140,7 @@ class Offload:
         self.claimed = False
         self.result: Any = None
         self.exc: BaseException | None = None
-        self.ended: Callable[[Any], None] | None = (
-            None  # what a fork during the call puts there, in the child
-        )
+        self.ended: Callable[[Any], None] | None = None  # in the child of a fork: what ends it
         self.c = None
 
     def release(self) -> None:
