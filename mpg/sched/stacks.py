@@ -34,7 +34,7 @@ from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
 from .finish import g_ended
 from .join import wake_joiners
 from .mlife import post, wakep
-from .policy import FREE_CARRIERS, MAIN
+from .policy import FREE_CARRIERS, GLOBAL_BATCH, MAIN
 from .proc import arrive, execute, newproc, raise_abort, ready, ready_without_p, rob, steal
 from .runq import get_local, pick, put, put_global_locked, put_global_started
 from .structs import M
@@ -271,10 +271,16 @@ class PinnedM(BaseM):
             nxt = self.next
             if not tick % pp.fair_tick:
                 nxt = pick(self, pp)
-            elif nxt is not None:  # the two most frequent cases of `pick`, written out
+            elif nxt is not None:  # the most frequent cases of `pick`, written out
                 self.next = None
                 pp.nexttick += 1
-            elif self.lq and self.fifo and not pp.ring and not pp.runnext:
+            elif pp.ring or pp.runnext or not self.fifo:
+                nxt = pick(self, pp)
+            elif self.lq:
+                nxt = self.lq.popleft()
+                pp.schedtick = tick + 1
+            elif pp.procs == 1 and not pp.global_hint and 0 < len(self.gq) <= GLOBAL_BATCH:
+                self.gq, self.lq = self.lq, self.gq
                 nxt = self.lq.popleft()
                 pp.schedtick = tick + 1
             else:
