@@ -77,6 +77,9 @@ class Conn(NetFD):
                     data = self._recv(n)
                 except BlockingIOError:
                     pd.rready = False
+                except OSError:
+                    self._at_end()
+                    raise
                 else:
                     if len(data) < n:
                         if not data:
@@ -121,6 +124,9 @@ class Conn(NetFD):
                     got = self._sock.recv_into(buffer, n)
                 except BlockingIOError:
                     pd.rready = False
+                except OSError:
+                    self._at_end()
+                    raise
                 else:
                     if not got:
                         self._at_end()
@@ -151,7 +157,7 @@ class Conn(NetFD):
                     return self._send(data)
                 except BlockingIOError:
                     pd.wready = False
-                except BrokenPipeError:
+                except OSError:
                     self._at_end()
                     raise
             if not memoryview(data).nbytes:
@@ -175,7 +181,7 @@ class Conn(NetFD):
                 sent = self._send(data)
             except BlockingIOError:
                 pd.wready = False
-            except BrokenPipeError:
+            except OSError:
                 self._at_end()
                 raise
         if type(data) is bytes and sent == len(data):
@@ -187,7 +193,11 @@ class Conn(NetFD):
     def close_write(self) -> None:
         """Send the end of the stream; reading goes on (a half-close, shutdown(2))."""
         self._check_open()
-        self._sock.shutdown(socket.SHUT_WR)
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._at_end()
+            raise
 
     def _at_end(self) -> None:
         """What looks like the peer's doing may be a `close` on another M, which shuts the socket down."""

@@ -75,7 +75,11 @@ class NetFD:
     def local_addr(self) -> Any:
         """This end's address, as the system gives it: `(host, port)`, for IPv6 `(host, port, flow, scope)`."""
         if self._local_addr is None and not self._closed:
-            self._local_addr = self._sock.getsockname()
+            try:
+                self._local_addr = self._sock.getsockname()
+            except OSError:
+                if not self._closed:  # by another thread, which has noted the address
+                    raise
         return self._local_addr
 
     def fileno(self) -> int:

@@ -623,6 +623,50 @@ def test_close_between_the_calls_of_another_m() -> None:
     SPREAD(main)
 
 
+USES: dict[str, Callable[[mpg.net.Conn], object]] = {
+    "recv": mpg.net.Conn.recv,
+    "recv_into": lambda conn: conn.recv_into(bytearray(1)),
+    "send": lambda conn: conn.send(b"x"),
+    "sendall": lambda conn: conn.sendall(b"x"),
+    "close_write": mpg.net.Conn.close_write,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_reset_after_the_close_by_another_thread(use: str) -> None:
+    """The peer's answer to a close comes before the call that was under way: it is the close that counts."""
+
+    class Late:
+        """The socket, whose calls come just after another thread's close and the peer's reset."""
+
+        def __init__(self, conn: mpg.net.Conn, peer: socket.socket) -> None:
+            self.conn, self.peer, self.sock = conn, peer, conn._sock
+
+        def __getattr__(self, name: str) -> Any:
+            def call(*args: Any) -> Any:
+                thread = threading.Thread(target=self.conn.close)
+                thread.start()
+                thread.join()
+                reset(self.peer)
+                return getattr(self.sock, name)(*args)
+
+            return getattr(self.sock, name) if name in ("close", "fileno", "getsockname") else call
+
+    def main() -> None:
+        a, b = with_plain()
+        a.sendall(b"x")
+        assert b.recv(1) == b"x"
+        b.sendall(b"x")
+        assert recv_exactly(a, 1) == b"x"
+        a._sock = late = Late(a, b)  # type: ignore[assignment]
+        a._recv, a._send = late.recv, late.send
+        raised = failure(USES[use], a)
+        assert isinstance(raised, mpg.ClosedError), repr(raised)
+        assert isinstance(raised.__context__, OSError)
+
+    SPREAD(main)
+
+
 def echo_until_reset(conn: mpg.net.Conn) -> None:
     with contextlib.suppress(ConnectionError):
         echo(conn)
