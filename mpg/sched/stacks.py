@@ -270,6 +270,8 @@ class PinnedM(BaseM):
             tick = pp.schedtick
             nxt = self.next
             if not tick % pp.fair_tick:
+                if self.rec is not None:
+                    self.rec.moved()
                 nxt = pick(self, pp)
             elif nxt is not None:  # the most frequent cases of `pick`, written out
                 self.next = None

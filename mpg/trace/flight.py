@@ -13,14 +13,14 @@ in the middle of things), a ring that is overwritten (a slot is not one store).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import status as st
 from . import events as ev
-from .hotpen import KIND_BITS, N_BITS, P_BITS
+from .hotpen import BLOCKS, IO_SWITCH, IO_WAIT, KIND_BITS, N_BITS, NETPOLL, P_BITS, POLLED
 from .hotpen import WIDTH as PACKED
 from .merge import causal_order
 from .trace import expand
@@ -56,17 +56,37 @@ def parts(rec: Recorder) -> list[Ints]:
     return found
 
 
+def kinds(records: Ints) -> Ints:
+    """The kind of each record."""
+    return records[:, 1] & (1 << KIND_BITS) - 1
+
+
+def rows_of(records: Ints) -> Ints:
+    """How many rows `unpack` makes of each record."""
+    times = np.where(records[:, 5] >= 0, 2, 1)
+    polled = kinds(records) == POLLED
+    times[polled] = (records[polled, 2:] >= 0).sum(axis=1)
+    return times
+
+
 def unpack(records: Ints) -> list[Ints]:
     """The seven columns of records as a pen writes them; those that say so are followed by a RunqLen."""
     ts, what, g, a, b, n = records.T
-    times = np.where(n >= 0, 2, 1)
+    kind, times = kinds(records), rows_of(records)
     p, m = (what >> KIND_BITS & (1 << P_BITS) - 1) - 1, (what >> KIND_BITS + P_BITS) - 1
-    columns = [np.repeat(values, times) for values in (ts, what & (1 << KIND_BITS) - 1, p, m, g, a, b)]
-    said = np.flatnonzero(n >= 0)
-    rows = np.cumsum(times)[said] - 1
-    values = (ev.RunqLen, -1, n[said] >> N_BITS, n[said] & (1 << N_BITS) - 1)
-    for name, value in zip((1, 4, 5, 6), values, strict=True):
-        columns[name][rows] = value
+    b = np.where(kind == IO_SWITCH, BLOCKS[IO_WAIT] | b + 1 << 24, b)
+    columns = [np.repeat(values, times) for values in (ts, kind, p, m, g, a, b)]
+
+    def fill(rows: Ints, kind: int, *values: Any) -> None:
+        for column, value in zip((1, 4, 5, 6), (kind, *values), strict=True):
+            columns[column][rows] = value
+
+    columns[1][columns[1] == IO_SWITCH] = ev.GoSwitch
+    polled = kind == POLLED
+    woken = records[polled, 2:]
+    fill(np.flatnonzero(np.repeat(polled, times)), ev.GoUnblock, -1, woken[woken >= 0], NETPOLL)
+    said = np.flatnonzero((n >= 0) & ~polled)
+    fill(np.cumsum(times)[said] - 1, ev.RunqLen, -1, n[said] >> N_BITS, n[said] & (1 << N_BITS) - 1)
     return columns
 
 
@@ -102,8 +122,7 @@ def read(rec: Recorder) -> tuple[list[Ints], int]:
 def ordered(head: Ints, found: list[Ints], *, shared: bool) -> tuple[list[Ints], Ints, Ints]:
     """All columns, their causal order, and which record each row came from (-1: the head)."""
     records = np.concatenate(found) if found else np.zeros((0, PACKED), np.int64)
-    switch = records[:, 1] & (1 << KIND_BITS) - 1 == ev.GoSwitch
-    times = 1 + switch + (records[:, 5] >= 0)
+    times = rows_of(records) + np.isin(kinds(records), (ev.GoSwitch, IO_SWITCH))
     head = head.copy()
     head[:, 0] = records[:, 0].min(initial=0)
     columns = [np.concatenate([head[:, i], values]) for i, values in enumerate(expand(unpack(records)))]

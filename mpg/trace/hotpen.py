@@ -1,7 +1,7 @@
 """The frequent half of a pen: what is recorded when a G is made, made ready, started, left; see `pen.py` for the rules.
 
 All is written out here, since each call costs a twentieth of a switch: kinds as numbers, the look whether the chunk is
-full. `simple` and `bare` are for what is seldom.
+full. `row`, `simple` and `bare` are for what is seldom.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from .events import CALLED, ENDED, STOPPED, STRINGS
 if TYPE_CHECKING:
     from .record import Recorder
 
-__all__ = ["KIND_BITS", "N_BITS", "P_BITS", "TEXT", "WIDTH", "HotPen", "Stream"]
+__all__ = [
+    "IO_SWITCH",
+    "KIND_BITS",
+    "NETPOLL",
+    "N_BITS",
+    "POLLED",
+    "P_BITS",
+    "TEXT",
+    "WIDTH",
+    "HotPen",
+    "Stream",
+]
 
 TEXT: Final = {text: index for index, text in reversed(list(enumerate(STRINGS)))}
 RUNNEXT, LOCAL, NETPOLL, GOSCHED = (TEXT[word] for word in ("runnext", "local", "netpoll", "runtime.Gosched"))
@@ -29,12 +40,16 @@ WIDTH: Final = 6  # numbers in a record
 KIND_BITS: Final = 8  # of `what`; above them 1 + the P, and above that 1 + the M
 P_BITS: Final = 20
 N_BITS: Final = 32  # of `n`: the started G's; above them the fresh ones
+
+# Kinds of records that are several events when read, as GoSwitch is.
+POLLED: Final = 255  # GoUnblock of up to four G's, whose numbers are `g a b n`
+IO_SWITCH: Final = 254  # GoSwitch of a G in IO wait; `b` is the object
+
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 # GoSwitch.b (`pack_switch`), as far as it never varies.
 YIELD: Final = STOPPED | LOCAL << 2 | GOSCHED << 8
 IO_WAIT: Final = st.IO_WAIT
-IO_WORD: Final = LOCAL << 2 | REASON[IO_WAIT] << 8
 BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.items()}
 
 
@@ -59,6 +74,7 @@ class HotPen:
         "cause",
         "full",
         "here",
+        "io_waits",
         "last_next",
         "leaving",
         "m",
@@ -87,15 +103,16 @@ class HotPen:
         self.full = owner.chunk  # how many numbers make a chunk
         self.sites = owner.sites
         self.alone = mid + 1 << KIND_BITS + P_BITS  # `what` without P and kind
-        self.here = self.switches = self.starts = self.unblocks = (
-            self.alone
-        )  # with the P that was acquired last
+        # With the P that was acquired last.
+        self.here = self.switches = self.io_waits = self.starts = self.unblocks = self.alone
         self.by = -1  # the M that started this one
         self.last_next = 0  # pp.nexttick at the last start: if it moves, the next one came out of runnext
         self.queue = 0  # where the next G to start comes from, if somebody knows better
         self.cause = READY  # who makes G's ready on g0
         self.why = 0  # 0, or why a running G stops
-        self.calm = False  # nothing was queued since the last switch, and the next one is not in runnext
+        self.calm = (
+            False  # nothing was queued since the last switch, nobody is in runnext, no sites are wanted
+        )
         self.started = -1  # the length that was told last, if no fresh G was queued: then only we change it
         self.leaving = False  # a G leaves `blocking` without a P
         self.spinning = False
@@ -158,28 +175,27 @@ class HotPen:
             rec.started = -1
 
     def switch(self, mp: Any, pp: Any, gp: Any, nxt: Any) -> None:
-        """GoSwitch: `gp` has been left, `nxt` runs. A dead `gp` has ended. RunqLen, if it has changed."""
+        """GoSwitch: `gp` has been left, `nxt` runs. A dead `gp` has ended. RunqLen, if it has changed.
+
+        While it is calm nobody looks whether the chunk is full: each 61st switch is not.
+        """
         status = gp.atomicstatus
         if self.calm and nxt.listed is not None:  # it has been started before
             if status == 1:  # runnable
                 self.put((self.now(), self.switches, gp.id, nxt.id, YIELD, -1))
-                if len(self.rows) >= self.full:
-                    self.owner.roll(self.stream)
                 return
             n = self.started
-            if status == 4 and n > 0 and not self.sites:  # waiting
+            if status == 4 and n > 0:  # waiting
                 self.started = n = n - 1
                 reason = gp.waitreason
                 if reason is IO_WAIT:
-                    word = IO_WORD | gp.waiting.c.seq + 1 << 24
-                else:
-                    word = BLOCKS[reason]
-                    c = getattr(gp.waiting, "c", None)
-                    if c is not None:
-                        word |= getattr(c, "seq", -1) + 1 << 24
+                    self.put((self.now(), self.io_waits, gp.id, nxt.id, gp.waiting.c.seq, n))
+                    return
+                word = BLOCKS[reason]
+                c = getattr(gp.waiting, "c", None)
+                if c is not None:
+                    word |= getattr(c, "seq", -1) + 1 << 24
                 self.put((self.now(), self.switches, gp.id, nxt.id, word, n))
-                if len(self.rows) >= self.full:
-                    self.owner.roll(self.stream)
                 return
         queue = self.queue
         if queue:
@@ -208,7 +224,7 @@ class HotPen:
 
     def lengths(self, mp: Any, pp: Any) -> int:
         """The `n` of a record in which a G starts: -1 if nothing has changed."""
-        self.calm = mp.next is None and not pp.runnext
+        self.calm = mp.next is None and not pp.runnext and not self.sites
         n = len(mp.lq) + len(mp.gq) + (mp.next is not None)
         fresh = len(pp.ring) + len(pp.runnext)
         if fresh:
@@ -283,10 +299,13 @@ class HotPen:
         """
         self.calm = False
         put, now = self.put, self.now()
-        what = self.alone | 6 if mp.p is None else self.unblocks
-        for gp in gps:
-            put((now, what, -1, gp.id, NETPOLL, -1))
-        put((now, (self.alone if mp.p is None else self.here) | ev.NetpollReady, -1, len(gps), -1, -1))
+        here = self.alone if mp.p is None else self.here
+        what = here | POLLED
+        ids = [gp.id for gp in gps]
+        ids += (-1, -1, -1)
+        for i in range(0, len(gps), 4):
+            put((now, what, *ids[i : i + 4]))
+        put((now, here | ev.NetpollReady, -1, len(gps), -1, -1))
         if len(self.rows) >= self.full:
             self.owner.roll(self.stream)
 

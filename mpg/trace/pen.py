@@ -6,8 +6,9 @@ are a record, and a full list is packed into bytes (`Stream`). In a simulation, 
 share one stream, so it is in causal order by itself; what real M's wrote is put in order when it is read (`merge.py`).
 
 A record is `ts what g a b n`: `what` is kind, P and M in one number, for the frequent kinds made once for each P that
-an M gets. An `n` of 0 or more says RunqLen besides: how many G's are queued then. Reading makes of it the seven of
-`events.py` (`flight.py`).
+an M gets. An `n` of 0 or more says RunqLen besides: how many G's are queued then. Two kinds exist in records alone, for
+what happens at each turn of a server: POLLED wakes up to four G's, IO_SWITCH is the GoSwitch of a G that waits for the
+network. Reading makes of it the seven columns of `events.py` (`flight.py`).
 
 The order that `merge` relies on: an event that gives something away (a G made ready, a P released) is recorded
 *before* it can be taken, one that takes something, *after* it is ours. So causes come first on the clock, except
@@ -15,7 +16,8 @@ where a park becomes visible before its switch is recorded.
 
 Queue lengths are told when they have changed. If nothing has been queued since the last switch, a pen is `calm`: then a
 yield among started G's leaves the lengths as they were, a G that blocks makes way for one of the queue, and nothing
-need be counted. Whatever queues something ends that, as does an M that opens its inbox.
+need be counted. Whatever queues something ends that, as does an M that opens its inbox. Nor does a calm switch look
+whether its chunk is full: every 61st one, which is fair to the global queue, is not calm (`moved`).
 
 A recording ends on each M where the end of the run does: the unwinding of G's that are still alive is not in it.
 
@@ -29,7 +31,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import events as ev
-from .hotpen import KIND_BITS, TEXT, HotPen
+from .hotpen import IO_SWITCH, KIND_BITS, TEXT, HotPen
 
 __all__ = ["Pen"]
 
@@ -76,7 +78,7 @@ class Pen(HotPen):
         self.calm = False
 
     def moved(self) -> None:
-        """G's that others have made ready have been queued."""
+        """G's that others have made ready may have been queued."""
         self.calm = False
 
     def call(self, mp: Any) -> None:
@@ -132,6 +134,7 @@ class Pen(HotPen):
         self.last_next = pp.nexttick
         self.here = here = self.alone | pp.id + 1 << KIND_BITS
         self.switches = here | ev.GoSwitch
+        self.io_waits = here | IO_SWITCH
         self.starts = here | ev.GoStart
         self.unblocks = here | ev.GoUnblock
         self.calm = False
