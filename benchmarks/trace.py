@@ -129,13 +129,13 @@ def million() -> dict[str, float]:
             a, b = mpg.Chan[int](), mpg.Chan[int]()
 
             def ping(a: Any = a, b: Any = b) -> None:
-                for i in range(2600):
+                for i in range(4500):
                     mpg.work(1e-6)
                     a.send(i)
                     b.recv()
 
             def pong(a: Any = a, b: Any = b) -> None:
-                for _ in range(2600):
+                for _ in range(4500):
                     b.send(a.recv())
 
             wg.go(ping)

@@ -41,7 +41,7 @@ from .goroutine import (
     unlock_os_thread,
 )
 from .run import run
-from .sched.structs import G
+from .sched.g import G
 from .sched.syscall import blocking, to_thread
 from .selectgo import Case, recv_case, select, send_case
 from .sim import simulate

@@ -9,9 +9,9 @@ from typing import Any, ParamSpec
 
 from .current import tls
 from .errors import Goexit
+from .sched.g import G, new_g
 from .sched.mlife import procresize
 from .sched.proc import checkpoint, new_goid, new_goids, raise_abort
-from .sched.structs import G, new_g
 from .status import GIDLE
 
 __all__ = [

@@ -16,8 +16,8 @@ from typing import Any
 
 from .chan import Chan
 from .current import tls
+from .sched.g import new_g
 from .sched.proc import checkpoint, new_goid, ready
-from .sched.structs import new_g
 from .sched.timers import RTimer, add_timer, stop_timer
 from .seconds import to_ns
 from .status import SLEEP

@@ -305,7 +305,7 @@ RIGHT_DIRECTION = [
     ("mpg.sched.proc", "from mpg.sched import runq\nfrom mpg import current"),
     ("mpg.sched.proc", "from mpg.trace.recorder import Recorder"),
     ("mpg.chan", "from mpg.selectgo import select\nfrom .sched import proc"),
-    ("mpg.debug.dump", "from mpg.debug import stats\nfrom mpg.sched.structs import G"),
+    ("mpg.debug.dump", "from mpg.debug import stats\nfrom mpg.sched.g import G"),
     ("mpg.host.port", "from mpg.debug import dump\nfrom ..net import conn"),
     ("mpg.cli", "import mpg\nfrom mpg import run, go"),
     ("mpg", "from mpg.cli import main\nfrom .chan import Chan"),
@@ -338,6 +338,7 @@ KNOWN = {
     "mpg.trace.recorder",
     "mpg.sched.proc",
     "mpg.sched.runq",
+    "mpg.sched.g",
     "mpg.sched.structs",
     "mpg.net.conn",
 }

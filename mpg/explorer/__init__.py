@@ -5,7 +5,8 @@
 * `ScheduleError`: the schedule that failed, as small ints, to be replayed.
 """
 
-from .explore import Explored, ScheduleError, explore, pause, point, thread, window
+from .explore import Explored, ScheduleError, explore
 from .invariants import InvariantError
+from .program import pause, point, thread, window
 
 __all__ = ["Explored", "InvariantError", "ScheduleError", "explore", "pause", "point", "thread", "window"]

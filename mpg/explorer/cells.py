@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from ..sched.g import G
 from ..sched.stacks import MovableM, PinnedM
-from ..sched.structs import G, M, P, Sched
+from ..sched.structs import M, P, Sched
 from ..status import GDEAD, GIDLE, GRUNNABLE, GRUNNING, GSTATUS, GSYSCALL, GWAITING
 from .invariants import InvariantError
 

@@ -31,9 +31,10 @@ from ..sched.boot import boot, end_m, outcome
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
 from .cells import XG, XP, XRing, XSched, here
-from .port import YIELD, ExplorerPort, Key, Mark
+from .choices import Key, Mark
+from .port import ExplorerPort
 
-__all__ = ["Explored", "ScheduleError", "explore", "pause", "point", "thread", "window"]
+__all__ = ["Explored", "ScheduleError", "explore"]
 
 LEARNING: Final = 40  #: random walks before an exhaustive search
 
@@ -296,38 +297,3 @@ def execute(port: ExplorerPort, main: Any, args: Any, procs: int, windowed: bool
     finally:
         here.port = None
         tls.m = PLAIN
-
-
-class window:  # noqa: N801 - used as a statement
-    """`with explorer.window():` only what happens meanwhile is explored; on every M."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        current("window").open = True
-
-    def __exit__(self, *exc: object) -> None:
-        current("window").open = False
-
-
-def point() -> None:
-    """A choice point: another M may go on here. For what G's share without mpg's channels and locks."""
-    port = current("point")
-    if port.open:
-        port.point(YIELD, True)
-
-
-def pause() -> None:
-    """Compute, as a G does that makes no operation, until everybody else has nothing left to do."""
-    current("pause").pause()
-
-
-def thread(run: Callable[[], None]) -> None:
-    """Start an ordinary thread, which is no M: it may wake G's, but wait for none."""
-    current("thread").thread(run)
-
-
-def current(what: str) -> ExplorerPort:
-    if here.port is None:
-        raise RuntimeError(f"explorer.{what} has a meaning inside mpg.explore only")
-    return here.port

@@ -37,7 +37,8 @@ from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING, PIDLE, PRUNNING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..sched.structs import G, Sched
+    from ..sched.g import G
+    from ..sched.structs import Sched
 
 __all__ = ["InvariantError", "LockOrder", "check", "check_step"]
 

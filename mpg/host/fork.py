@@ -17,7 +17,7 @@ from ..current import PLAIN, runs, tls
 from ..sched.policy import MAIN
 
 if TYPE_CHECKING:
-    from ..sched.structs import G
+    from ..sched.g import G
     from ..sched.syscall import Offload
 
 __all__ = ["register"]

@@ -17,11 +17,12 @@ from ..errors import RuntimeBug
 from ..status import GRUNNABLE
 from ..trace.events import MStart, ProcsChange
 from .finish import end_carriers, stop, unwind
+from .g import func_name, new_g
 from .idle import set_allp_locked
 from .mlife import acquirep, new_m_locked, put_p
 from .proc import new_goid, schedule
 from .stacks import MovableM, PinnedM
-from .structs import Sched, func_name, new_g
+from .structs import Sched
 from .sysmon import sysmon
 
 if TYPE_CHECKING:

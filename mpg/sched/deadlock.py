@@ -21,7 +21,8 @@ from ..status import GWAITING
 from .finish import live_gs, stop_locked
 
 if TYPE_CHECKING:
-    from .structs import G, Sched
+    from .g import G
+    from .structs import Sched
 
 __all__ = ["checkdead_locked", "goroutine_table", "is_stuck_locked"]
 

@@ -19,7 +19,8 @@ from ..status import GDEAD, GRUNNING, GSYSCALL, GWAITING
 from .policy import CLAIM_LOOKS, CLAIM_NS, UNWIND_LIMIT
 
 if TYPE_CHECKING:
-    from .structs import G, M, Sched
+    from .g import G
+    from .structs import M, Sched
 
 __all__ = ["g_ended", "live_gs", "stop", "stop_locked", "unwind"]
 

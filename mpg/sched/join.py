@@ -16,7 +16,7 @@ from .proc import checkpoint, ready
 from .waitq import Sudog, WaitQ, object_seq
 
 if TYPE_CHECKING:
-    from .structs import G
+    from .g import G
 
 __all__ = ["join", "wake_joiners"]
 

@@ -24,7 +24,8 @@ from .runq import put, put_global_started
 from .waitq import object_seq
 
 if TYPE_CHECKING:
-    from .structs import G, M
+    from .g import G
+    from .structs import M
 
 __all__ = ["IOWait", "PollDesc", "claim_io", "deliver"]
 

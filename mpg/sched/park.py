@@ -27,7 +27,8 @@ from .mlife import acquirep, become_spinning_locked, releasep, wake
 from .runq import get_global_batch_locked, may_steal
 
 if TYPE_CHECKING:
-    from .structs import G, M, P, Sched
+    from .g import G
+    from .structs import M, P, Sched
 
 __all__ = ["give_up_p", "without_p"]
 

@@ -13,7 +13,8 @@ from ..status import GRUNNABLE
 from .mlife import new_m_locked, post
 
 if TYPE_CHECKING:
-    from .structs import G, M
+    from .g import G
+    from .structs import M
 
 __all__ = ["newproc_on", "place_fresh"]
 

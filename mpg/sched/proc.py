@@ -18,6 +18,7 @@ from ..current import inside_operation, note_foreign
 from ..errors import Unwind
 from ..status import GDEAD, GRUNNABLE, GRUNNING, GSYSCALL, GWAITING
 from .finish import stop
+from .g import new_g
 from .idle import pidleget_locked
 from .mlife import become_spinning_locked, handoffp, put_p, releasep, resetspinning, startm, wakep
 from .park import give_up_p, without_p
@@ -33,11 +34,11 @@ from .runq import (
     put_next,
     take_stolen,
 )
-from .structs import new_g
 from .timers import check_timers
 
 if TYPE_CHECKING:
-    from .structs import G, M, P
+    from .g import G
+    from .structs import M, P
 
 __all__ = [
     "abort",

@@ -22,7 +22,8 @@ from ..trace.events import GlobqLen, Overflow
 from .policy import GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS, global_batch
 
 if TYPE_CHECKING:
-    from .structs import G, M, P, Sched
+    from .g import G
+    from .structs import M, P, Sched
 
 __all__ = [
     "drop_fresh",

@@ -42,7 +42,7 @@ from .timers import RTimer, add_timer, stop_timer
 
 if TYPE_CHECKING:
     from ..port import Stack
-    from .structs import G
+    from .g import G
 
 __all__ = ["MovableM", "PinnedM", "carrier"]
 

@@ -27,7 +27,8 @@ from .proc import checkpoint
 from .runq import put_global_started
 
 if TYPE_CHECKING:
-    from .structs import G, M
+    from .g import G
+    from .structs import M
 
 __all__ = ["Offload", "blocking", "call_on_spare", "to_thread"]
 

@@ -35,7 +35,8 @@ from .proc import interrupt
 from .runq import put_global_locked
 
 if TYPE_CHECKING:
-    from .structs import G, M, P, Sched
+    from .g import G
+    from .structs import M, P, Sched
 
 __all__ = ["retake", "sysmon"]
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import tls
 from ..errors import SimulationError
+from ..sched.g import G, new_g
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm, wakep
 from ..sched.policy import RING
 from ..sched.proc import new_goid
 from ..sched.runq import put_global_locked
-from ..sched.structs import G, new_g
 from ..seconds import to_ns
 from ..status import GRUNNABLE
 from ..trace.events import GlobqLen

@@ -15,17 +15,19 @@ from ..current import PLAIN, tls
 from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome, start_sysmon
+from ..sched.g import func_name
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
-from ..sched.structs import P, Sched, func_name
+from ..sched.structs import P, Sched
 from ..trace.record import Recorder
 from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
 from .knobs import OFF, Policy
 from .locks import rank
-from .port import PATIENCE, SimPort
+from .port import SimPort
 from .progress import Progress
 from .steps import Slot, m_class
+from .world import PATIENCE
 
 if TYPE_CHECKING:
     from ..trace.trace import Trace

@@ -22,7 +22,8 @@ from ..sched.stacks import MovableM, PinnedM
 from ..status import GRUNNING
 
 if TYPE_CHECKING:
-    from ..sched.structs import G, P, Sched
+    from ..sched.g import G
+    from ..sched.structs import P, Sched
     from .port import SimPort
 
 __all__ = ["SimMovableM", "SimPinnedM", "Slot", "m_class"]

@@ -11,7 +11,7 @@ import pytest
 import mpg
 from mpg.current import TokenLock
 from mpg.locks import acquire_slow
-from mpg.sched.structs import G, new_g
+from mpg.sched.g import G, new_g
 
 
 def test_one_token() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from unittest.mock import MagicMock
 
-from mpg.sched.structs import func_name
+from mpg.sched.g import func_name
 from mpg.sync import WaitGroup
 from mpg.sync.waitgroup import Counted
 

@@ -9,9 +9,10 @@ import pytest
 
 from mpg.port import HOST_GIL
 from mpg.sched import runq
+from mpg.sched.g import G, new_g
 from mpg.sched.idle import retire_locked
 from mpg.sched.stacks import PinnedM
-from mpg.sched.structs import G, P, Sched, new_g
+from mpg.sched.structs import P, Sched
 
 
 class FakePort(SimpleNamespace):

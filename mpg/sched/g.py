@@ -1,0 +1,159 @@
+"""G: a goroutine (Go: runtime2.go, g)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..status import GIDLE, GSTATUS
+
+if TYPE_CHECKING:
+    from ..port import Stack
+    from .waitq import Sudog
+
+__all__ = ["G", "func_name", "inner", "new_g"]
+
+
+class G:
+    """A goroutine: a function call with a stack of its own. `mpg.go` returns it.
+
+    Attributes:
+        id: 1 for main, then counting.
+        waitreason: while waiting, Go's word for what it waits for, such as "chan receive".
+    """
+
+    __slots__ = (
+        "_name",
+        "args",
+        "atomicstatus",
+        "context",
+        "exc",
+        "fn",
+        "home",
+        "id",
+        "joiners",
+        "kwargs",
+        "listed",
+        "pending",
+        "result",
+        "sg",
+        "since",
+        "site",
+        "site_lasti",
+        "stack",
+        "ticket",
+        "unwinds",
+        "waiting",
+        "waitreason",
+        "wake_exc",
+    )
+
+    # `new_g` makes one.
+    id: int
+    fn: Any
+    args: Any
+    kwargs: dict[str, Any] | None
+    context: Any
+    site: Any  # the code object that said go, and where in it
+    site_lasti: int
+    _name: str | None
+    # Owned by the M that runs it or, while it waits, by its claimer.
+    atomicstatus: int
+    home: Any  # the M it is locked to; None while any M may run it
+    stack: Stack | None
+    ticket: int  # set when it is queued
+    listed: dict[G, None] | None  # the dict of live G's that holds it, from its first park on
+    waitreason: str
+    since: int  # set when it parks
+    waiting: Any  # has cancel(gp) -> bool while the wait can be withdrawn
+    sg: Sudog | None  # reused by plain waits
+    wake_exc: BaseException | None  # raised by the park that `abort` ended
+    pending: BaseException | None  # raised at the next operation
+    unwinds: int
+    result: Any  # set at the end
+    exc: BaseException | None
+    joiners: Any
+
+    @property
+    def name(self) -> str:
+        """The function's qualified name, `file:line` for a lambda, or what has been assigned."""
+        if self._name is not None:
+            return self._name
+        return func_name(self.fn)
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def status(self) -> str:
+        """ "runnable", "running", "syscall", "waiting" or "dead"."""
+        return GSTATUS[self.atomicstatus]
+
+    @property
+    def created(self) -> str:
+        """`file:line` of the `go` that made it; empty for main."""
+        if self.site is None:
+            return ""
+        line = self.site.co_firstlineno
+        for index, (start, *_) in enumerate(self.site.co_positions()):
+            if index * 2 == self.site_lasti:
+                line = start or line
+                break
+        return f"{self.site.co_filename}:{line}"
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until this G has ended. Returns nothing: a G that fails ends the whole run.
+
+        Raises:
+            TimeoutError: it has not ended after `timeout` seconds.
+        """
+        from .join import join
+
+        join(self, timeout)
+
+    def __repr__(self) -> str:
+        state = self.waitreason if self.status == "waiting" else self.status
+        return f"<G {self.id} {self.name} [{state}]>"
+
+
+def new_g(
+    goid: int,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+    context: Any,
+    site: Any = None,
+    site_lasti: int = 0,
+) -> G:
+    """A G that has not been queued. (`mpg.go` has this written out: a class with `__init__` costs 200 ns more.)"""
+    gp = G()
+    gp.id = goid
+    gp.fn = fn
+    gp.args = args
+    gp.kwargs = kwargs
+    gp.context = context
+    gp.site = site
+    gp.site_lasti = site_lasti
+    gp.atomicstatus = GIDLE
+    gp.unwinds = 0
+    gp.waitreason = ""
+    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
+    gp.sg = gp.wake_exc = gp.pending = gp.exc = gp.joiners = None
+    return gp
+
+
+def inner(fn: Any) -> Any:
+    """The function inside a partial."""
+    while hasattr(type(fn), "func"):  # partial, and WaitGroup's; not whatever makes up its attributes
+        fn = fn.func
+    return fn
+
+
+def func_name(fn: Any, *, line: bool = True) -> str:
+    """A function's qualified name, with `line` `file:line` for a lambda; that of the function inside a partial."""
+    fn = inner(fn)
+    code = getattr(fn, "__code__", None)
+    if line and code is not None and code.co_name == "<lambda>":
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    return str(getattr(fn, "__qualname__", None) or type(fn).__qualname__)
