@@ -45,11 +45,15 @@ HOOKS = (
     re.compile(r"^    if rec is not None:\n        .*\n", re.MULTILINE),
 )
 HOT = (
-    "sched/stacks.py",
-    "sched/proc.py",
-    "sched/runq.py",
+    "sched/doorbell.py",
+    "sched/movable.py",
     "sched/netpoll.py",
     "sched/park.py",
+    "sched/pinned.py",
+    "sched/proc.py",
+    "sched/ready.py",
+    "sched/runq.py",
+    "sched/stacks.py",
     "sched/timers.py",
 )
 

@@ -23,7 +23,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from .current import new_lock, tls, world_error
 from .errors import ChanClosed, ChanPanic
 from .locks import acquire_slow
-from .sched.proc import checkpoint, giving_back, raise_abort, ready
+from .sched.doorbell import checkpoint, giving_back
+from .sched.ready import raise_abort, ready
 from .sched.waitq import Sudog, WaitQ, object_seq
 from .status import CHAN_RECEIVE, CHAN_SEND
 

@@ -9,9 +9,10 @@ from typing import Any, ParamSpec
 
 from .current import tls
 from .errors import Goexit
+from .sched.doorbell import checkpoint
 from .sched.g import G, new_g
 from .sched.mlife import procresize
-from .sched.proc import checkpoint, new_goid, new_goids, raise_abort
+from .sched.ready import new_goid, new_goids, raise_abort
 from .status import GIDLE
 
 __all__ = [

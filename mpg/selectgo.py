@@ -18,7 +18,8 @@ from .chan import Chan, Selected
 from .current import tls, world_error
 from .errors import ChanPanic
 from .locks import acquire_slow
-from .sched.proc import checkpoint, raise_abort, ready
+from .sched.doorbell import checkpoint
+from .sched.ready import raise_abort, ready
 from .sched.waitq import Sudog
 from .seconds import to_ns
 from .status import CHAN_RECEIVE, CHAN_SEND, SELECT, SELECT_NO_CASES

@@ -16,8 +16,9 @@ from typing import Any
 
 from .chan import Chan
 from .current import tls
+from .sched.doorbell import checkpoint
 from .sched.g import new_g
-from .sched.proc import checkpoint, new_goid, ready
+from .sched.ready import new_goid, ready
 from .sched.timers import RTimer, add_timer, stop_timer
 from .seconds import to_ns
 from .status import SLEEP

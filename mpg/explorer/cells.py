@@ -17,7 +17,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from ..sched.g import G
-from ..sched.stacks import MovableM, PinnedM
+from ..sched.movable import MovableM
+from ..sched.pinned import PinnedM
 from ..sched.structs import M, P, Sched
 from ..status import GDEAD, GIDLE, GRUNNABLE, GRUNNING, GSTATUS, GSYSCALL, GWAITING
 from .invariants import InvariantError

@@ -16,8 +16,8 @@ from greenlet import GreenletExit, greenlet
 
 from ..current import tls
 from ..port import Capabilities, Lock, Rng, Stack, TokenLock
+from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc, deliver
-from ..sched.proc import checkpoint
 from .cells import XLock, XMovableM, XPinnedM, XRing, XSlot, here
 from .choices import Choices, Key
 from .invariants import LockOrder

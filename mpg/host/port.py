@@ -26,8 +26,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..current import HOST_WORLD, TokenLock, tls
 from ..port import HOST, HOST_GIL, Capabilities, Rng, Stack
+from ..sched.doorbell import checkpoint
 from ..sched.mlife import post
-from ..sched.proc import checkpoint
 from .poller import EpollPoller, SelectorsPoller, default_poller
 from .signals import Signals
 from .spare import SpareMs

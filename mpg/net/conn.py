@@ -13,8 +13,9 @@ from typing import Any, overload
 
 from ..current import tls
 from ..errors import ClosedError
+from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc
-from ..sched.proc import checkpoint, raise_abort
+from ..sched.ready import raise_abort
 from ..status import IO_WAIT
 from .fd import NetFD
 

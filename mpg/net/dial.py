@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 from ..current import tls
-from ..sched.proc import checkpoint
+from ..sched.doorbell import checkpoint
 from .addr import Address, parse, resolve
 from .conn import Conn, text_of
 from .fd import net_error

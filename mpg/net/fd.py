@@ -26,7 +26,7 @@ from ..current import HOST_WORLD, new_lock, tls
 from ..errors import ClosedError, SimulationError
 from ..sched.mlife import post
 from ..sched.netpoll import IOWait, PollDesc, claim_io
-from ..sched.proc import ready
+from ..sched.ready import ready
 from ..seconds import to_ns
 from ..status import IO_WAIT
 

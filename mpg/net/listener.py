@@ -12,8 +12,8 @@ from typing import Any
 
 from ..current import HOST_WORLD, tls
 from ..errors import ClosedError
+from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc
-from ..sched.proc import checkpoint
 from ..sync import Mutex
 from .addr import Address, parse, resolve
 from .conn import Conn, text_of

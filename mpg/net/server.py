@@ -25,7 +25,7 @@ from ..current import new_lock, tls, user_calls
 from ..errors import ClosedError, Goexit, Unwind
 from ..sched.g import G, func_name, new_g
 from ..sched.place import newproc_on, place_fresh
-from ..sched.proc import new_goid
+from ..sched.ready import new_goid
 from ..selectgo import recv_case, select, send_case
 from .addr import Address
 from .conn import Conn, text_of

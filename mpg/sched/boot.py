@@ -20,8 +20,10 @@ from .finish import end_carriers, stop, unwind
 from .g import func_name, new_g
 from .idle import set_allp_locked
 from .mlife import acquirep, new_m_locked, put_p
-from .proc import new_goid, schedule
-from .stacks import MovableM, PinnedM
+from .movable import MovableM
+from .pinned import PinnedM
+from .proc import schedule
+from .ready import new_goid
 from .structs import Sched
 from .sysmon import sysmon
 

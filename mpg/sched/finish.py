@@ -99,7 +99,7 @@ def unwind_g(mp: M, gp: G) -> None:
 
 def was_claimed(mp: M, gp: G) -> bool:
     """Has somebody ended the wait of `gp`? Then what it was given is there when this returns."""
-    from .proc import attend
+    from .doorbell import attend
 
     if gp.waiting is None or gp.waiting.cancel(gp):
         return False

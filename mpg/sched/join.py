@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..current import new_lock, tls
 from ..seconds import to_ns
 from ..status import GDEAD, JOIN
-from .proc import checkpoint, ready
+from .doorbell import checkpoint
+from .ready import ready
 from .waitq import Sudog, WaitQ, object_seq
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 A *carrier* is a stack that runs one G after another: making a greenlet costs 10 us, reusing one 0.7 us. It is
 always started from g0, because a greenlet inherits the recursion depth of whoever starts it.
 
-* `PinnedM`: stacks stay on their M. A parking G picks the next G itself and switches straight to it; when the
+* `pinned.PinnedM`: stacks stay on their M. A parking G picks the next G itself and switches straight to it; when the
   next one is fresh and this G has ended, it runs on the same carrier with no switch at all.
-* `MovableM`: stacks move between M's. The moment a lock is released, another M may resume the G, so
+* `movable.MovableM`: stacks move between M's. The moment a lock is released, another M may resume the G, so
   everything that makes the G visible (`release`, the global queue) happens on g0, after the switch: Go's mcall.
 
 Those are the only differences, in `park_m`, `gosched_m`, `goyield_m`, and what `goexit0` does next.
@@ -30,21 +30,24 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import tls, user_calls
 from ..errors import Goexit, Unwind
-from ..status import GDEAD, GRUNNABLE, GRUNNING, GWAITING
+from ..status import GDEAD
+from .doorbell import arrive
 from .finish import g_ended
 from .join import wake_joiners
-from .mlife import post, wakep
-from .policy import FREE_CARRIERS, GLOBAL_BATCH, MAIN
-from .proc import arrive, execute, newproc, raise_abort, ready, ready_without_p, rob, steal
-from .runq import get_local, pick, put, put_global_locked, put_global_started
+from .mlife import post
+from .policy import MAIN
+from .proc import execute, rob, steal
+from .ready import newproc, raise_abort
+from .runq import get_local
 from .structs import M
+from .timed import TimeOut, time_out
 from .timers import RTimer, add_timer, stop_timer
 
 if TYPE_CHECKING:
     from ..port import Stack
     from .g import G
 
-__all__ = ["MovableM", "PinnedM", "carrier"]
+__all__ = ["BaseM", "carrier"]
 
 
 def carrier(me: Any, mp: Any) -> None:
@@ -188,254 +191,3 @@ class ForeignWake:
         if mp.rec is not None:
             mp.rec.unblock(mp, self.gp)
         arrive(mp, self.gp)
-
-
-class TimeOut:
-    """The timer's side of a timed park.
-
-    It may fire on another M. A G that was woken by something else must not wait again while the callback is
-    still under way, because that might take the new wait for the old one: so it lets it finish (`settle`).
-    """
-
-    __slots__ = ("claimed", "done", "gp", "waiting")
-
-    def __init__(self, gp: G, waiting: Any) -> None:
-        self.gp = gp
-        self.waiting = waiting
-        self.claimed = False
-        self.done = False
-
-    def settle(self) -> None:
-        """Wait for the few microseconds that the callback takes."""
-        while not self.done:
-            mp = tls.m
-            mp.sched.port.usleep(mp, 1_000)
-
-
-def time_out(mp: Any, out: TimeOut, when: int) -> None:
-    """A timed park's timer has fired."""
-    try:
-        if out.waiting.cancel(out.gp):
-            out.claimed = True
-            ready(mp, out.gp)
-    finally:
-        out.done = True
-
-
-class PinnedM(BaseM):
-    """An M whose G's never leave it once started."""
-
-    __slots__ = ()
-
-    fifo = True  #: local queues are that; a simulation's policy may say otherwise
-
-    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
-        """Running to waiting; whom to switch to (Go: park_m)."""
-        gp.waitreason = reason
-        gp.atomicstatus = GWAITING
-        lock.release()
-        return self.leave(gp)
-
-    def gosched_m(self, gp: G) -> Stack:
-        """Running to runnable, at the global tail; whom to switch to (Go: gosched_m)."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        pp = self.p
-        if pp is None:
-            put_global_started(self, gp)
-        else:
-            gp.ticket = ticket = pp.ticket
-            pp.ticket = ticket + 1
-            self.gq.append(gp)
-        return self.leave(gp)
-
-    def goyield_m(self, gp: G) -> Stack:
-        """Running to runnable, at the local tail; whom to switch to (Go: goyield_m)."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        if self.p is None:
-            put_global_started(self, gp)
-        else:
-            put(self, self.p, gp)
-        return self.leave(gp)
-
-    def leave(self, gp: G) -> Stack:
-        """The stack to switch to, now that `gp` is parked or queued: that of the next G, or g0."""
-        pp = self.p
-        if gp.listed is None:
-            gp.listed = self.gs
-            self.gs[gp] = None
-        if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
-            gp.since = pp.seen_when
-            tick = pp.schedtick
-            nxt = self.next
-            if not tick % pp.fair_tick:
-                if self.rec is not None:
-                    self.rec.moved()
-                nxt = pick(self, pp)
-            elif nxt is not None:  # the most frequent cases of `pick`, written out
-                self.next = None
-                pp.nexttick += 1
-            elif pp.ring or pp.runnext or not self.fifo:
-                nxt = pick(self, pp)
-            elif self.lq:
-                nxt = self.lq.popleft()
-                pp.schedtick = tick + 1
-            elif pp.procs == 1 and not pp.global_hint and 0 < len(self.gq) <= GLOBAL_BATCH:
-                self.gq, self.lq = self.lq, self.gq
-                nxt = self.lq.popleft()
-                pp.schedtick = tick + 1
-            else:
-                nxt = pick(self, pp)
-            if nxt is not None:
-                stack = nxt.stack
-                if stack is None:
-                    if not self.free:
-                        if self.rec is not None:
-                            self.rec.left(self, gp)
-                        self.nextg = nxt
-                        self.curg = None
-                        return self.g0  # type: ignore[no-any-return]
-                    nxt.home = self
-                    stack = nxt.stack = self.free.pop()
-                self.curg = nxt
-                if self.rec is not None:
-                    self.rec.switch(self, pp, gp, nxt)  # before the status: they may be the same
-                nxt.atomicstatus = GRUNNING
-                return stack
-        gp.since = self.now()
-        if self.rec is not None:
-            self.rec.left(self, gp)
-        self.curg = None
-        return self.g0  # type: ignore[no-any-return]
-
-    def start_fresh(self, gp: G) -> None:
-        gp.home = self
-        BaseM.start_fresh(self, gp)
-
-    def goexit0(self, me: Any, gp: G) -> G | None:
-        """The G on carrier `me` has ended: the next G to run on it, or None to let it end (Go: goexit0)."""
-        self.end(gp)
-        pp = self.p
-        if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
-            tick = pp.schedtick
-            if self.lq or self.next is not None or not self.fifo or pp.runnext or not tick % pp.fair_tick:
-                nxt = pick(self, pp)
-            else:
-                try:
-                    nxt = pp.ring.popleft()  # the most frequent case of `pick`, written out
-                    pp.schedtick = tick + 1
-                except IndexError:
-                    nxt = pick(self, pp)
-            if nxt is not None:
-                stack = nxt.stack
-                if stack is None:
-                    nxt.home = self
-                    nxt.stack = me
-                    self.curg = nxt
-                    nxt.atomicstatus = GRUNNING
-                    if self.rec is not None:
-                        self.rec.switch(self, pp, gp, nxt)
-                    return nxt
-                if len(self.free) >= FREE_CARRIERS:
-                    if self.rec is not None:
-                        self.rec.end(self, gp)
-                    self.nextg = nxt
-                    self.curg = None
-                    return None
-                self.curg = nxt
-                nxt.atomicstatus = GRUNNING
-                if self.rec is not None:
-                    self.rec.switch(self, pp, gp, nxt)
-                self.free.append(me)
-                stack.switch()
-                return self.curg
-        if self.rec is not None:
-            self.rec.end(self, gp)
-        self.curg = None
-        if len(self.free) >= FREE_CARRIERS:
-            return None
-        self.free.append(me)
-        self.g0.switch()
-        return self.curg
-
-
-class MovableM(BaseM):
-    """An M that any stack may come to."""
-
-    __slots__ = ()
-
-    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
-        """As PinnedM.park_m, but `lock.release()` happens on g0."""
-        gp.waitreason = reason
-        gp.atomicstatus = GWAITING
-        return self.leave_for_g0(gp, lock)
-
-    def gosched_m(self, gp: G) -> Stack:
-        """As PinnedM.gosched_m, queued from g0."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        return self.leave_for_g0(gp, GoschedCommit(self, gp))
-
-    def goyield_m(self, gp: G) -> Stack:
-        """As PinnedM.goyield_m, queued from g0."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        return self.leave_for_g0(gp, GoyieldCommit(self, gp))
-
-    def leave_for_g0(self, gp: G, commit: Any) -> Stack:
-        """g0, which commits; `gp` goes on on whichever M runs it next."""
-        if gp.listed is None:
-            gp.listed = self.sched.gs
-            self.sched.gs[gp] = None
-        gp.since = self.now()
-        if self.rec is not None:
-            self.rec.left(self, gp)
-        self.commit = commit
-        self.curg = None
-        return self.g0  # type: ignore[no-any-return]
-
-    def goexit0(self, me: Any, gp: G) -> G | None:
-        """End the G and return to g0; the carrier waits for the next fresh G."""
-        self.end(gp)
-        if self.rec is not None:
-            self.rec.end(self, gp)
-        self.curg = None
-        self.free.append(me)
-        self.g0.switch()
-        m = tls.m
-        return m.curg if m.curg is not None and m.curg.stack is me else None
-
-
-class GoschedCommit:
-    """Queues a yielding G once its stack has been left."""
-
-    __slots__ = ("gp", "mp")
-
-    def __init__(self, mp: MovableM, gp: G) -> None:
-        self.mp = mp
-        self.gp = gp
-
-    def release(self) -> None:
-        mp, gp = self.mp, self.gp
-        sched = mp.sched
-        pp = mp.p
-        if pp is None:  # it comes out of `blocking`, and there was no P for it (Go: exitsyscallNoP)
-            ready_without_p(mp, gp)
-            return
-        with sched.lock:
-            gp.ticket = pp.ticket
-            pp.ticket += 1
-            put_global_locked(sched, (gp,))
-        if pp.wake_hint:
-            wakep(sched)
-
-
-class GoyieldCommit(GoschedCommit):
-    """The same for the local tail."""
-
-    __slots__ = ()
-
-    def release(self) -> None:
-        if self.mp.p is not None:  # else the run is ending, and `unwind` resumes it
-            put(self.mp, self.mp.p, self.gp)

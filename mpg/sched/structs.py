@@ -4,7 +4,7 @@ The path of a local switch, spawn or ready touches only its own M, P and G. What
 written *into* its M or P by whoever changes it:
 
 * `M.attn`, the doorbell: something wants the attention of this M (its inbox, preemption, the end of the run).
-  Every operation reads it; `attend` in `proc.py` clears it first and looks at the causes afterwards.
+  Every operation reads it; `attend` in `doorbell.py` clears it first and looks at the causes afterwards.
 * `P.wake_hint`: a P is idle, nobody is spinning and this world wakes eagerly, so new work calls `wakep`.
 * `P.global_hint`: the global queue is not empty. `P.procs`: GOMAXPROCS.
 
@@ -35,7 +35,7 @@ __all__ = ["M", "P", "Sched"]
 
 
 class M:
-    """An OS thread of the scheduler, or a virtual one. `proc.py` adds the behaviour for each kind of stack."""
+    """An OS thread of the scheduler, or a virtual one. `pinned.py` and `movable.py` add its behaviour."""
 
     __slots__ = (
         "abandoned",
@@ -98,7 +98,7 @@ class M:
         self.clock = port.now  # the same, when the program asks
         self.rng = port.new_rng()
         self.rec: Any = (
-            sched.new_rec(self) if sched.new_rec is not None else None
+            None if sched.new_rec is None else sched.new_rec(self)
         )  # writes events, if anybody does
         # Only this M writes them.
         self.g0: Any = None
@@ -144,9 +144,7 @@ class M:
         self.sigterm = False
         self.strike: BaseException | None = None  # a second signal came in the middle of an operation
 
-    if (
-        TYPE_CHECKING
-    ):  # the steps of the loop that a world may override, to charge or change them: see `stacks.py`
+    if TYPE_CHECKING:  # the steps of the loop that a world may override: see `stacks.py`
 
         def execute(self, gp: G) -> None: ...
         def newproc(self, gp: G) -> None: ...

@@ -20,10 +20,10 @@ from ..current import new_lock, tls
 from ..status import GRUNNABLE, GRUNNING, GSYSCALL, OFFLOADED
 from ..trace.events import Offload as Offloads
 from ..trace.events import OffloadEnd
+from .doorbell import checkpoint
 from .idle import pidleget_locked
 from .mlife import acquirep, post, take_p
 from .park import wake_sysmon
-from .proc import checkpoint
 from .runq import put_global_started
 
 if TYPE_CHECKING:

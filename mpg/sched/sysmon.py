@@ -27,11 +27,11 @@ from ..status import GRUNNABLE, PIDLE, PRUNNING
 from ..trace.events import MStart, Preempt, Relief, Stall
 from .cputime import CpuTimes
 from .deadlock import checkdead_locked, is_stuck_locked
+from .doorbell import interrupt
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
 from .mlife import handoffp, post, startm, take_p, wake
 from .park import sleep
 from .policy import DEEP_SLEEP_NS, MAX_SPARES, POLL_NS, SLICE_NS, SYSMON_MIN_NS, sysmon_delay
-from .proc import interrupt
 from .runq import put_global_locked
 
 if TYPE_CHECKING:

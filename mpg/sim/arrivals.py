@@ -17,7 +17,7 @@ from ..sched.g import G, new_g
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm, wakep
 from ..sched.policy import RING
-from ..sched.proc import new_goid
+from ..sched.ready import new_goid
 from ..sched.runq import put_global_locked
 from ..seconds import to_ns
 from ..status import GRUNNABLE

@@ -16,9 +16,9 @@ from greenlet import GreenletExit, greenlet
 from ..current import tls
 from ..errors import SimulationError
 from ..port import Capabilities, Lock, Rng, Stack, TokenLock
+from ..sched.doorbell import checkpoint
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm
-from ..sched.proc import checkpoint
 from ..seconds import to_ns
 from ..trace.events import MWake
 from ..work import stall, work

@@ -1,7 +1,7 @@
 """The steps of the scheduler's loop that a simulation overrides, to charge for them or to change them.
 
-The classes here are the scheduler's own M's (`sched/stacks.py`) with a layer on top: each method does what it
-does on the host and adds its cost, or decides as `Policy` says. The host has no trace of it.
+The classes here are the scheduler's own M's (`sched/pinned.py`, `sched/movable.py`) with a layer on top: each method
+does what it does on the host and adds its cost, or decides as `Policy` says. The host has no trace of it.
 
 A cost is charged where the M holds no lock: time passes there, and other M's act meanwhile. Costs that arise
 elsewhere (waking somebody) are added to `debt` and paid at the M's next step, or by its G's next operation once they
@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..sched.movable import MovableM
+from ..sched.pinned import PinnedM
 from ..sched.policy import RING, STEAL_ROUNDS
 from ..sched.proc import steal_timers
 from ..sched.runq import get_local, put
-from ..sched.stacks import MovableM, PinnedM
 from ..status import GRUNNING
 
 if TYPE_CHECKING:

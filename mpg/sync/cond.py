@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ..current import user_calls
 from ..errors import SyncPanic
-from ..sched.proc import ready
+from ..sched.ready import ready
 from ..status import COND_WAIT, SEMACQUIRE
 from .mutex import Mutex
 from .sema import Sema

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from ..current import tls
 from ..errors import SyncPanic
-from ..sched.proc import ready
+from ..sched.ready import ready
 from ..sched.waitq import WaitQ
 from ..status import RWMUTEX_LOCK, RWMUTEX_RLOCK
 from .mutex import Mutex

@@ -10,9 +10,9 @@ import mpg
 from mpg.current import tls
 from mpg.explorer import pause, thread, window
 from mpg.sched import sysmon
+from mpg.sched.doorbell import interrupt
 from mpg.sched.finish import stop
 from mpg.sched.mlife import post
-from mpg.sched.proc import interrupt
 
 
 @model("host", "go", procs=1)

@@ -118,7 +118,7 @@ TWINS = (
     Twin(
         "a deadline wakes a G that its descriptor has woken",
         "netpoll_against_deadline-host",
-        "sched/stacks.py",
+        "sched/timed.py",
         "        if out.waiting.cancel(out.gp):\n            out.claimed = True\n            ready(mp, out.gp)\n",
         "        out.waiting.cancel(out.gp)\n        out.claimed = True\n        ready(mp, out.gp)\n",
     ),
@@ -160,14 +160,14 @@ TWINS = (
     Twin(
         "a movable stack's park becomes visible before the stack is left",
         "ready_against_gopark-go",
-        "sched/stacks.py",
+        "sched/movable.py",
         "        return self.leave_for_g0(gp, lock)\n",
         "        lock.release()\n        return self.leave_for_g0(gp, None)\n",
     ),
     Twin(
         "a movable stack that yields is queued before it is left",
         "ready_against_gosched-go",
-        "sched/stacks.py",
+        "sched/movable.py",
         "        return self.leave_for_g0(gp, GoschedCommit(self, gp))\n",
         "        GoschedCommit(self, gp).release()\n        return self.leave_for_g0(gp, None)\n",
     ),
@@ -218,7 +218,7 @@ TWINS = (
     Twin(
         "a timed wait does not let the timer's callback finish",
         "select_timeout_against_send-host",
-        "sched/stacks.py",
+        "sched/timed.py",
         "        if out.waiting.cancel(out.gp):\n            out.claimed = True\n            ready(mp, out.gp)\n",
         "        out.waiting.cancel(out.gp)\n        out.claimed = True\n        ready(mp, out.gp)\n",
     ),

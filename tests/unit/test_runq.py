@@ -11,7 +11,7 @@ from mpg.port import HOST_GIL
 from mpg.sched import runq
 from mpg.sched.g import G, new_g
 from mpg.sched.idle import retire_locked
-from mpg.sched.stacks import PinnedM
+from mpg.sched.pinned import PinnedM
 from mpg.sched.structs import P, Sched
 
 

@@ -1,0 +1,103 @@
+"""MovableM: an M that any stack may come to.
+
+The moment a G becomes visible, another M may resume it. So whatever makes it visible happens on g0, after its stack has
+been left: Go's mcall.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..current import tls
+from ..status import GRUNNABLE, GWAITING
+from .mlife import wakep
+from .ready import ready_without_p
+from .runq import put, put_global_locked
+from .stacks import BaseM
+
+if TYPE_CHECKING:
+    from ..port import Stack
+    from .g import G
+
+__all__ = ["MovableM"]
+
+
+class MovableM(BaseM):
+    """An M that any stack may come to."""
+
+    __slots__ = ()
+
+    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
+        """As PinnedM.park_m, but `lock.release()` happens on g0."""
+        gp.waitreason = reason
+        gp.atomicstatus = GWAITING
+        return self.leave_for_g0(gp, lock)
+
+    def gosched_m(self, gp: G) -> Stack:
+        """As PinnedM.gosched_m, queued from g0."""
+        gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
+        return self.leave_for_g0(gp, GoschedCommit(self, gp))
+
+    def goyield_m(self, gp: G) -> Stack:
+        """As PinnedM.goyield_m, queued from g0."""
+        gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
+        return self.leave_for_g0(gp, GoyieldCommit(self, gp))
+
+    def leave_for_g0(self, gp: G, commit: Any) -> Stack:
+        """g0, which commits; `gp` goes on on whichever M runs it next."""
+        if gp.listed is None:
+            gp.listed = self.sched.gs
+            self.sched.gs[gp] = None
+        gp.since = self.now()
+        if self.rec is not None:
+            self.rec.left(self, gp)
+        self.commit = commit
+        self.curg = None
+        return self.g0  # type: ignore[no-any-return]
+
+    def goexit0(self, me: Any, gp: G) -> G | None:
+        """End the G and return to g0; the carrier waits for the next fresh G."""
+        self.end(gp)
+        if self.rec is not None:
+            self.rec.end(self, gp)
+        self.curg = None
+        self.free.append(me)
+        self.g0.switch()
+        m = tls.m
+        return m.curg if m.curg is not None and m.curg.stack is me else None
+
+
+class GoschedCommit:
+    """Queues a yielding G once its stack has been left."""
+
+    __slots__ = ("gp", "mp")
+
+    def __init__(self, mp: MovableM, gp: G) -> None:
+        self.mp = mp
+        self.gp = gp
+
+    def release(self) -> None:
+        mp, gp = self.mp, self.gp
+        sched = mp.sched
+        pp = mp.p
+        if pp is None:  # it comes out of `blocking`, and there was no P for it (Go: exitsyscallNoP)
+            ready_without_p(mp, gp)
+            return
+        with sched.lock:
+            gp.ticket = pp.ticket
+            pp.ticket += 1
+            put_global_locked(sched, (gp,))
+        if pp.wake_hint:
+            wakep(sched)
+
+
+class GoyieldCommit(GoschedCommit):
+    """The same for the local tail."""
+
+    __slots__ = ()
+
+    def release(self) -> None:
+        if self.mp.p is not None:  # else the run is ending, and `unwind` resumes it
+            put(self.mp, self.mp.p, self.gp)

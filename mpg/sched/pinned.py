@@ -1,0 +1,158 @@
+"""PinnedM: an M whose G's never leave it once started.
+
+A parking G picks the next G itself and switches straight to it. The most frequent cases of `runq.pick` are written out
+where a call would cost a tenth of the switch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..status import GRUNNABLE, GRUNNING, GWAITING
+from .policy import FREE_CARRIERS, GLOBAL_BATCH
+from .runq import pick, put, put_global_started
+from .stacks import BaseM
+
+if TYPE_CHECKING:
+    from ..port import Stack
+    from .g import G
+
+__all__ = ["PinnedM"]
+
+
+class PinnedM(BaseM):
+    """An M whose G's never leave it once started."""
+
+    __slots__ = ()
+
+    fifo = True  #: local queues are that; a simulation's policy may say otherwise
+
+    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
+        """Running to waiting; whom to switch to (Go: park_m)."""
+        gp.waitreason = reason
+        gp.atomicstatus = GWAITING
+        lock.release()
+        return self.leave(gp)
+
+    def gosched_m(self, gp: G) -> Stack:
+        """Running to runnable, at the global tail; whom to switch to (Go: gosched_m)."""
+        gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
+        pp = self.p
+        if pp is None:
+            put_global_started(self, gp)
+        else:
+            gp.ticket = ticket = pp.ticket
+            pp.ticket = ticket + 1
+            self.gq.append(gp)
+        return self.leave(gp)
+
+    def goyield_m(self, gp: G) -> Stack:
+        """Running to runnable, at the local tail; whom to switch to (Go: goyield_m)."""
+        gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
+        if self.p is None:
+            put_global_started(self, gp)
+        else:
+            put(self, self.p, gp)
+        return self.leave(gp)
+
+    def leave(self, gp: G) -> Stack:
+        """The stack to switch to, now that `gp` is parked or queued: that of the next G, or g0."""
+        pp = self.p
+        if gp.listed is None:
+            gp.listed = self.gs
+            self.gs[gp] = None
+        if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
+            gp.since = pp.seen_when
+            tick = pp.schedtick
+            nxt = self.next
+            if not tick % pp.fair_tick:
+                if self.rec is not None:
+                    self.rec.moved()
+                nxt = pick(self, pp)
+            elif nxt is not None:  # the most frequent cases of `pick`, written out
+                self.next = None
+                pp.nexttick += 1
+            elif pp.ring or pp.runnext or not self.fifo:
+                nxt = pick(self, pp)
+            elif self.lq:
+                nxt = self.lq.popleft()
+                pp.schedtick = tick + 1
+            elif pp.procs == 1 and not pp.global_hint and 0 < len(self.gq) <= GLOBAL_BATCH:
+                self.gq, self.lq = self.lq, self.gq
+                nxt = self.lq.popleft()
+                pp.schedtick = tick + 1
+            else:
+                nxt = pick(self, pp)
+            if nxt is not None:
+                stack = nxt.stack
+                if stack is None:
+                    if not self.free:
+                        if self.rec is not None:
+                            self.rec.left(self, gp)
+                        self.nextg = nxt
+                        self.curg = None
+                        return self.g0  # type: ignore[no-any-return]
+                    nxt.home = self
+                    stack = nxt.stack = self.free.pop()
+                self.curg = nxt
+                if self.rec is not None:
+                    self.rec.switch(self, pp, gp, nxt)  # before the status: they may be the same
+                nxt.atomicstatus = GRUNNING
+                return stack
+        gp.since = self.now()
+        if self.rec is not None:
+            self.rec.left(self, gp)
+        self.curg = None
+        return self.g0  # type: ignore[no-any-return]
+
+    def start_fresh(self, gp: G) -> None:
+        gp.home = self
+        BaseM.start_fresh(self, gp)
+
+    def goexit0(self, me: Any, gp: G) -> G | None:
+        """The G on carrier `me` has ended: the next G to run on it, or None to let it end (Go: goexit0)."""
+        self.end(gp)
+        pp = self.p
+        if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
+            tick = pp.schedtick
+            if self.lq or self.next is not None or not self.fifo or pp.runnext or not tick % pp.fair_tick:
+                nxt = pick(self, pp)
+            else:
+                try:
+                    nxt = pp.ring.popleft()  # the most frequent case of `pick`, written out
+                    pp.schedtick = tick + 1
+                except IndexError:
+                    nxt = pick(self, pp)
+            if nxt is not None:
+                stack = nxt.stack
+                if stack is None:
+                    nxt.home = self
+                    nxt.stack = me
+                    self.curg = nxt
+                    nxt.atomicstatus = GRUNNING
+                    if self.rec is not None:
+                        self.rec.switch(self, pp, gp, nxt)
+                    return nxt
+                if len(self.free) >= FREE_CARRIERS:
+                    if self.rec is not None:
+                        self.rec.end(self, gp)
+                    self.nextg = nxt
+                    self.curg = None
+                    return None
+                self.curg = nxt
+                nxt.atomicstatus = GRUNNING
+                if self.rec is not None:
+                    self.rec.switch(self, pp, gp, nxt)
+                self.free.append(me)
+                stack.switch()
+                return self.curg
+        if self.rec is not None:
+            self.rec.end(self, gp)
+        self.curg = None
+        if len(self.free) >= FREE_CARRIERS:
+            return None
+        self.free.append(me)
+        self.g0.switch()
+        return self.curg
