@@ -54,6 +54,7 @@ HOT = (
     "sched/ready.py",
     "sched/runq.py",
     "sched/stacks.py",
+    "sched/steal.py",
     "sched/timers.py",
 )
 

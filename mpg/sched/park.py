@@ -24,7 +24,8 @@ from .idle import (
     publish_locked,
 )
 from .mlife import acquirep, become_spinning_locked, releasep, wake
-from .runq import get_global_batch_locked, may_steal
+from .runq import get_global_batch_locked
+from .steal import may_steal
 
 if TYPE_CHECKING:
     from .g import G

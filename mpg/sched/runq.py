@@ -1,4 +1,4 @@
-"""The run queues: runnext, local, global, and stealing (Go: runqput, runqget, runqgrab, globrunq*).
+"""The run queues: runnext, local, global (Go: runqput, runqget, globrunq*).
 
 `structs.py` says which queue holds what. The rules kept here:
 
@@ -8,8 +8,8 @@
 * Each entry gets a new ticket from the P whenever it is queued, so every queue is sorted by ticket.
 * `ring`, `runnext` and the global queue hold only G's that any M may run.
 
-Only the M that holds the P calls these functions, `grab` and `put_foreign` excepted. Every removal from a
-shared cell is one atomic pop whose failure is expected: a thief may have been quicker.
+Only the M that holds the P calls these functions. Every removal from a shared cell is one atomic pop whose failure
+is expected: a thief may have been quicker (`steal.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import tls
 from ..trace.events import GlobqLen, Overflow
-from .policy import GLOBAL_BATCH, OVERFLOW, RING, RUNNEXT_BACKOFF_NS, global_batch
+from .policy import GLOBAL_BATCH, OVERFLOW, RING, global_batch
 
 if TYPE_CHECKING:
     from .g import G
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "drop_fresh",
     "get_local",
-    "grab",
-    "may_steal",
     "pick",
     "pick_started",
     "put",
@@ -246,52 +244,6 @@ def put_global_locked(sched: Sched, gps: Iterable[G]) -> None:
 def set_global_hint_locked(sched: Sched, hint: bool) -> None:
     for pp in sched.allp:
         pp.global_hint = hint
-
-
-def may_steal(sched: Sched, victim: P) -> bool:
-    """Where waking is lazy only a P that has not moved since sysmon looked is robbed: one hiccup must not
-    spread the load over M's that then fight for the GIL."""
-    return (
-        sched.caps.eager_wakep or victim.m is None or victim.seen_moves == victim.schedtick + victim.nexttick
-    )
-
-
-def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:
-    """Take the older half of a victim's fresh G's, or its runnext if it has no others (Go: runqgrab).
-
-    A running victim is given a moment to run its runnext itself. Returns them, and of how many in the ring they
-    are the half; 0 if it is the runnext.
-    """
-    ring = victim.ring
-    before = len(ring)
-    n = min(1, before) if one else before - before // 2
-    out: list[G] = []
-    try:
-        for _ in range(n):
-            out.append(ring.popleft())
-    except IndexError:
-        pass
-    if not out and runnext and victim.runnext:
-        before = 0
-        vm = victim.m
-        if vm is not None and not vm.insyscall:
-            mp.sched.port.usleep(mp, RUNNEXT_BACKOFF_NS)
-        try:
-            out.append(victim.runnext.pop())
-        except IndexError:
-            pass
-    return out, before
-
-
-def take_stolen(pp: P, stolen: list[G]) -> G:
-    """Run the youngest stolen G, queue the others (Go: runqsteal)."""
-    last = stolen.pop()
-    pp.schedtick += 1
-    for gp in stolen:
-        gp.ticket = pp.ticket
-        pp.ticket += 1
-        pp.ring.append(gp)
-    return last
 
 
 def drain_p(pp: P) -> list[G]:

@@ -36,9 +36,10 @@ from .finish import g_ended
 from .join import wake_joiners
 from .mlife import post
 from .policy import MAIN
-from .proc import execute, rob, steal
+from .proc import execute
 from .ready import newproc, raise_abort
 from .runq import get_local
+from .steal import rob, steal
 from .structs import M
 from .timed import TimeOut, time_out
 from .timers import RTimer, add_timer, stop_timer

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..sched.movable import MovableM
 from ..sched.pinned import PinnedM
 from ..sched.policy import RING, STEAL_ROUNDS
-from ..sched.proc import steal_timers
 from ..sched.runq import get_local, put
+from ..sched.steal import steal_timers
 from ..status import GRUNNING
 
 if TYPE_CHECKING:

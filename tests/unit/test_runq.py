@@ -12,6 +12,7 @@ from mpg.sched import runq
 from mpg.sched.g import G, new_g
 from mpg.sched.idle import retire_locked
 from mpg.sched.pinned import PinnedM
+from mpg.sched.steal import grab
 from mpg.sched.structs import P, Sched
 
 
@@ -145,7 +146,7 @@ def test_a_thief_takes_the_older_half_of_the_fresh(n, one, stolen):
     for _ in range(n):
         runq.put(b.mp, b.pp, b.fresh())
     runq.put(b.mp, b.pp, b.started())
-    taken, before = runq.grab(b.ms[1], b.pp, runnext=False, one=one)
+    taken, before = grab(b.ms[1], b.pp, runnext=False, one=one)
     assert ([gp.id for gp in taken], before) == (list(range(1, stolen + 1)), n)
     assert len(b.mp.lq) == 1
 
@@ -153,8 +154,8 @@ def test_a_thief_takes_the_older_half_of_the_fresh(n, one, stolen):
 def test_runnext_is_stolen_only_when_it_is_asked_for_and_alone():
     b = Bench(procs=2)
     runq.put_next(b.mp, b.pp, b.fresh())
-    assert runq.grab(b.ms[1], b.pp, runnext=False, one=False) == ([], 0)
-    taken, before = runq.grab(b.ms[1], b.pp, runnext=True, one=False)
+    assert grab(b.ms[1], b.pp, runnext=False, one=False) == ([], 0)
+    taken, before = grab(b.ms[1], b.pp, runnext=True, one=False)
     assert ([gp.id for gp in taken], before) == ([1], 0)
     assert b.drain() == []
 
