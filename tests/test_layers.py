@@ -30,6 +30,7 @@ LAYERS: dict[str, float] = {
     "mpg.port": 0,
     "mpg.trace.events": 0,
     "mpg.trace.lanes": 0.1,
+    "mpg.trace.npz": 0.1,
     "mpg.trace.text": 0.1,
     "mpg.trace.cpu": 0.15,
     "mpg.trace.stolen": 0.15,

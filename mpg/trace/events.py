@@ -38,7 +38,9 @@ from typing import Final, NamedTuple
 from .. import status as st
 from ..errors import MpgError
 
-__all__ = ["EVENTS", "KINDS", "MSTATUS", "STRINGS", "Arg", "Change", "Event", "InvalidTrace"]
+__all__ = ["COLUMNS", "EVENTS", "KINDS", "MSTATUS", "STRINGS", "Arg", "Change", "Event", "InvalidTrace"]
+
+COLUMNS: Final = ("ts", "kind", "p", "m", "g", "a", "b")
 
 # An M's states. The scheduler itself has no such field: they are read off from the events.
 MPARKED: Final = 0

@@ -8,21 +8,15 @@
   "policy".
   "unfinished" is set on what was recorded so far, and if the world of a simulation broke.
   "partial" is set on what `filter` returns: such a trace may begin in the middle of things.
-* The file is a compressed .npz of columns, each in the smallest integer type that holds it, times as
-  differences: a million events take 5 to 8 MB.
 * It can be pickled, to cross from one process to another together with the result or exception that carries it.
 
 Rejected: one structured array as the store (it compresses to half as much again, and each operation on a column
-strides over the other six), pickle as a file (a trace is handed around, and unpickling runs code), parquet (a
-dependency).
+strides over the other six).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import MappingProxyType
@@ -31,24 +25,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .events import (
-    EVENTS,
-    KINDS,
-    LEFT,
-    NAMES,
-    STRINGS,
-    GoStart,
-    GoSwitch,
-    InvalidTrace,
-)
+from .events import COLUMNS, EVENTS, KINDS, LEFT, NAMES, STRINGS, GoStart, GoSwitch
 
-__all__ = ["COLUMNS", "DTYPE", "Trace", "load"]
+__all__ = ["DTYPE", "Trace", "load"]
 
 Ints = npt.NDArray[np.int64]
-COLUMNS: Final = ("ts", "kind", "p", "m", "g", "a", "b")
 DTYPE: Final = np.dtype([(name, np.int64) for name in COLUMNS])
-FORMAT: Final = "mpg trace"
-VERSION: Final = 1
 
 
 class Trace:
@@ -115,47 +97,16 @@ class Trace:
         Raises:
             InvalidTrace: it is damaged, something else, or of a version this program does not know.
         """
-        with open(path, "rb") as file:
-            if file.read(4) != b"PK\x03\x04":
-                raise InvalidTrace(-1, "", f"{path}: not a trace of mpg (no .npz file)")
-            file.seek(0)
-            try:
-                with np.load(file, allow_pickle=False) as data:
-                    head = header(bytes(data["header"]), path)
-                    columns = [data[name] for name in COLUMNS]
-            except InvalidTrace:
-                raise
-            except KeyError as exc:
-                raise InvalidTrace(-1, "", f"{path}: not a trace of mpg ({exc.args[0]})") from exc
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                ValueError,
-                EOFError,
-                OSError,
-                NotImplementedError,
-            ) as exc:
-                raise InvalidTrace(-1, "", f"{path}: damaged or cut off ({exc})") from exc
-        if any(values.shape != (head["events"],) or values.dtype.kind != "i" for values in columns):
-            raise InvalidTrace(-1, "", f"{path}: damaged: its columns do not fit together")
-        columns[0] = np.cumsum(columns[0], dtype=np.int64)
-        return cls(*columns, strings=head["strings"], metadata=head["metadata"])
+        from . import npz
+
+        columns, strings, metadata = npz.read(path)
+        return cls(*columns, strings=strings, metadata=metadata)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a compressed .npz file, by the name given."""
-        head = {
-            "format": FORMAT,
-            "version": VERSION,
-            "events": len(self),
-            "strings": self.strings,
-            "metadata": dict(self.metadata),
-        }
-        columns = {name: getattr(self, name) for name in COLUMNS}
-        columns["ts"] = np.diff(self.ts, prepend=0)
-        arrays = {name: smallest(values) for name, values in columns.items()}
-        text = json.dumps(head, separators=(",", ":")).encode()
-        with open(path, "wb") as file:
-            np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)  # type: ignore[arg-type]
+        from . import npz
+
+        npz.write(path, [getattr(self, name) for name in COLUMNS], self.strings, self.metadata)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Columns, strings and metadata; what was derived from them is not sent."""
@@ -328,26 +279,3 @@ def expand(columns: list[Ints]) -> list[Ints]:
     kind[second], g[second] = GoStart, following
     a[second], b[second] = word >> 2 & 63, -1
     return [ts, kind, p, m, g, a, b]
-
-
-def smallest(values: Ints) -> npt.NDArray[Any]:
-    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    for dtype in (np.int8, np.int16, np.int32):
-        info = np.iinfo(dtype)
-        if info.min <= low and high <= info.max:
-            return values.astype(dtype)
-    return values
-
-
-def header(data: bytes, path: object) -> dict[str, Any]:
-    """The checked header of a file."""
-    head = json.loads(data)
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise InvalidTrace(-1, "", f"{path}: not a trace of mpg")
-    if head.get("version") != VERSION:
-        raise InvalidTrace(-1, "", f"{path}: version {head.get('version')} of the format; known: {VERSION}")
-    strings, metadata = head.get("strings"), head.get("metadata")
-    texts = isinstance(strings, list) and all(isinstance(text, str) for text in strings)
-    if not texts or not isinstance(metadata, dict) or not isinstance(head.get("events"), int):
-        raise InvalidTrace(-1, "", f"{path}: damaged: its header does not say enough")
-    return head

@@ -9,8 +9,7 @@ import pytest
 
 from mpg.trace import InvalidTrace, Trace, load
 from mpg.trace import events as ev
-from mpg.trace.events import STRINGS, pack_switch
-from mpg.trace.trace import COLUMNS
+from mpg.trace.events import COLUMNS, STRINGS, pack_switch
 
 RECEIVE = STRINGS.index("chan receive")
 LOCAL = STRINGS.index("local")
