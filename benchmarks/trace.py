@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import mpg
@@ -128,6 +129,8 @@ def echo(n: int, **knobs: Any) -> float:
 def million() -> dict[str, float]:
     """CPU seconds and bytes for a million events."""
 
+    times = Random(1)  # equal ones would make a trace that repeats itself
+
     def pairs() -> None:
         wg = mpg.sync.WaitGroup()
         for _ in range(32):
@@ -135,7 +138,7 @@ def million() -> dict[str, float]:
 
             def ping(a: Any = a, b: Any = b) -> None:
                 for i in range(4500):
-                    mpg.work(1e-6)
+                    mpg.work(2e-6 * times.random())
                     a.send(i)
                     b.recv()
 
