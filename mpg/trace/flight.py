@@ -1,9 +1,10 @@
 """What a full `Recorder` keeps: the newest events, and the state of everything at the moment where they begin.
 
 * What one M writes is a `Stream`: full chunks, then the one it still writes to. (In a simulation there is one.)
-* When the chunks hold more than the limit, the oldest `DROP` of it go. All streams are cut at one moment: the rows up
-  to there, put in causal order, are replayed for the state of every G, P and M, which begins the rest of the trace,
-  after a `Dropped` row that counts them. So a bounded trace is complete in itself, and the validator accepts it.
+* When the chunks hold more than the limit, the oldest go. All streams are cut at one moment: the rows up to there, put
+  in causal order, are replayed for the state of every G, P and M, which begins the rest of the trace, after a `Dropped`
+  row that counts them. So a bounded trace is complete in itself, and the validator accepts it. What is kept is not
+  looked at, so that the pause for the M that drops does not grow with the limit.
 * A chunk that an M still writes to is never touched by another: its old rows are skipped when read.
 
 Rejected: generations of a second, each with the state of everything (with 100,000 G's that is most of the trace, and
@@ -13,6 +14,8 @@ in the middle of things), a ring that is overwritten (a slot is not one store).
 
 from __future__ import annotations
 
+import sys
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -26,14 +29,18 @@ from .merge import causal_order
 from .trace import expand
 
 if TYPE_CHECKING:
+    from .hotpen import Stream
     from .record import Recorder
 
 __all__ = ["Base", "DROP", "drop_oldest", "read"]
 
 Ints = npt.NDArray[np.int64]
 
-DROP: Final = 32  # one 32nd of the limit at a time: some 60,000 events, 50 ms
+DROP: Final = (
+    2  # chunks at a time, a pause of some 5 ms; but as many records as state is written anew for them
+)
 WIDTH: Final = 7
+RECORD: Final = 8 * PACKED  # bytes
 
 
 class Base:
@@ -135,30 +142,56 @@ def ordered(head: Ints, found: list[Ints], *, shared: bool) -> tuple[list[Ints],
 
 def drop_oldest(rec: Recorder) -> None:
     """Replace the oldest rows by the state that they lead to. Under the recorder's lock."""
-    found = parts(rec)
-    times = np.sort(np.concatenate([rows[:, 0] for rows in found]))
-    last = times[min(len(times) - 1, rec.kept - rec.limit + rec.limit // DROP)]
-    old = [rows[: int(np.searchsorted(np.maximum.accumulate(rows[:, 0]), last, "right"))] for rows in found]
     base = rec.base or Base()
+    last = moment(rec, rec.kept - rec.limit + max(DROP * rec.chunk // PACKED, len(base.rows)))
+    old = [rows_until(stream, last) for stream in rec.streams]
     columns, order, origin = ordered(base.rows, old, shared=rec.shared)
     taken = origin[order]
     gone = len(taken) - len(base.rows)
-    counts = np.bincount(
-        np.searchsorted(np.cumsum([len(rows) for rows in old]), np.unique(taken[taken >= 0]), "right"),
-        minlength=len(old),
-    )
+    used = np.zeros(sum(len(rows) for rows in old), np.bool_)
+    used[taken[taken >= 0]] = True
+    ends = np.cumsum([len(rows) for rows in old])
     columns = [values[order] for values in columns]
     number_objects(rec, columns[1], columns[6])
     base = Base()
     base.dropped = gone + (rec.base.dropped if rec.base is not None else 0)
     base.rows = state_after(columns, base.dropped)
     rec.base = base
-    for stream, count in zip(rec.streams, counts.tolist(), strict=True):
-        stream.skip += count
-        while stream.chunks and stream.skip >= len(stream.chunks[0]) // (8 * PACKED):
-            n = len(stream.chunks.pop(0)) // (8 * PACKED)
+    for stream, mine in zip(rec.streams, np.split(used, ends[:-1]), strict=True):
+        stream.skip += int(mine.sum())
+        while stream.chunks and stream.skip >= len(stream.chunks[0]) // RECORD:
+            n = len(stream.chunks.pop(0)) // RECORD
             rec.kept -= n
             stream.skip -= n
+
+
+def moment(rec: Recorder, wanted: int) -> int:
+    """A time before which about so many records were written, those that are dropped already among them."""
+    chunks = [(first_time(chunk), len(chunk) // RECORD) for stream in rec.streams for chunk in stream.chunks]
+    for begin, n in sorted(chunks):
+        if wanted <= 0:
+            return begin
+        wanted -= n
+    return max(
+        int(np.frombuffer(stream.chunks[-1], np.int64)[-PACKED]) for stream in rec.streams if stream.chunks
+    )
+
+
+def first_time(chunk: bytes) -> int:
+    return int.from_bytes(chunk[:8], sys.byteorder)
+
+
+def rows_until(stream: Stream, last: int) -> Ints:
+    """The rows of a stream up to this time that have not been dropped."""
+    pieces = [np.frombuffer(c, np.int64) for c in takewhile(lambda c: first_time(c) <= last, stream.chunks)]
+    if len(pieces) == len(stream.chunks):
+        pieces.append(np.array(stream.rows.copy(), np.int64))
+    rows = (
+        np.concatenate(pieces).reshape(-1, PACKED)[stream.skip :]
+        if pieces
+        else np.zeros((0, PACKED), np.int64)
+    )
+    return rows[: int(np.searchsorted(np.maximum.accumulate(rows[:, 0]), last, "right"))]
 
 
 def last_of(key: Ints) -> Ints:
