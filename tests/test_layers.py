@@ -38,6 +38,7 @@ LAYERS: dict[str, float] = {
     "mpg.trace.clocks": 0.2,
     "mpg.trace.derive": 0.2,
     "mpg.trace.replay": 0.2,
+    "mpg.trace.order": 0.2,
     "mpg.trace.exact": 0.25,
     "mpg.trace.places": 0.2,
     "mpg.trace.story": 0.3,

@@ -29,7 +29,7 @@ from . import events as ev
 from .lanes import neighbour, pick, text
 
 if TYPE_CHECKING:
-    from .exact import Order
+    from .order import Order
     from .validate import Check
 
 __all__ = ["check_lengths"]
