@@ -371,10 +371,10 @@ def test_a_program_that_does_not_advance_is_ended() -> None:
 
 
 def test_a_long_step_is_warned_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mpg.sim import port
+    from mpg.sim import world
 
     clock = iter(range(0, 10**6, 5))
-    monkeypatch.setattr(port, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(world, "perf_counter", lambda: float(next(clock)))
 
     def main() -> None:
         for _ in range(10):
@@ -389,10 +389,10 @@ def test_a_long_step_is_warned_about_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("like", LIKES)
 def test_the_warning_names_who_did_it(like: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mpg.sim import port
+    from mpg.sim import world
 
     clock = [0.0]
-    monkeypatch.setattr(port, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(world, "perf_counter", lambda: clock[0])
 
     def slow() -> None:
         mpg.work(1e-4)
