@@ -17,7 +17,7 @@ Whenever no M is inside the scheduler, because every one sleeps or runs a G that
 
 6. A P is exactly one of these; an M that runs a G has one, unless that G is in `blocking`. A G that is runnable is in
    a queue, one that runs is on an M, one that waits can be found by whoever is to wake it.
-7. The fields that count and hint agree with what they count.
+7. The fields that count and hint agree with what they count; who has no P does not spin.
 8. Where M's are woken eagerly, no P is idle while a G that any M may run is queued; nobody who needs a P waits for one
    while one is idle. (Not under a policy that lets M's look only sometimes or not everywhere.)
 
@@ -239,6 +239,7 @@ def quiet_procs(sched: Sched) -> None:
         need(pp.when == first, f"the first timer of {pp} is at {first}, it says {pp.when}")
     for mp in sched.allm:
         need(mp.curg is None or mp.insyscall or mp.p is not None, f"{mp} runs {mp.curg!r} without a P")
+        need(not mp.spinning or mp.p is not None or mp.nextp is not None, f"{mp} spins without a P")
     spinning = sum(mp.spinning for mp in sched.allm)
     need(sched.nmspinning == spinning, f"{sched.nmspinning} M's are said to spin, {spinning} do")
 

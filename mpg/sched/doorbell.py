@@ -15,7 +15,7 @@ from ..errors import Unwind
 from ..status import GDEAD, GRUNNABLE
 from .finish import stop
 from .g import new_g
-from .mlife import put_p, releasep
+from .park import leave_p
 from .ready import abort, new_goid
 from .runq import put_global_started
 
@@ -111,7 +111,7 @@ def attend(mp: M) -> bool:
                 sched.port.netpoll(mp)
         if pp.leave:
             pp.leave = False
-            put_p(sched, releasep(mp))
+            leave_p(mp, pp)
     return sched.stopping
 
 

@@ -116,12 +116,15 @@ def mput_locked(sched: Sched, mp: M) -> None:
 
 
 def mget_locked(sched: Sched) -> M | None:
-    """The M that went idle last (Go: mget)."""
-    if not sched.midle:
-        return None
-    mp = sched.midle.pop()
-    mp.idle = False
-    return mp
+    """The M that went idle last (Go: mget); not one that a G has locked, which could not start or steal anything."""
+    midle = sched.midle
+    for index in range(len(midle) - 1, -1, -1):
+        mp = midle[index]
+        if mp.lockedg is None:
+            del midle[index]
+            mp.idle = False
+            return mp
+    return None
 
 
 def mremove_locked(sched: Sched, mp: M) -> None:

@@ -94,7 +94,8 @@ def wake(mp: M) -> None:
         asleep, mp.asleep = mp.asleep, False
     if asleep:
         if mp.rec is not None and tls.m.rec is not None:
-            tls.m.rec.bare(MWake, mp.id, -1 if mp.nextp is None else mp.nextp.id)
+            pp = mp.nextp
+            tls.m.rec.bare(MWake, mp.id, -1 if pp is None else pp.id)
         mp.sched.port.wakeup(mp)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .g import G
     from .structs import M, P, Sched
 
-__all__ = ["give_up_p", "without_p"]
+__all__ = ["give_up_p", "leave_p", "without_p"]
 
 
 def give_up_p(mp: M, pp: P) -> G | None:
@@ -46,20 +46,39 @@ def give_up_p(mp: M, pp: P) -> G | None:
         if not mp.spinning and sched.needspinning and sched.caps.eager_wakep:
             become_spinning_locked(mp)
             return None
-        releasep(mp)
-        waiter = pidleput_locked(sched, pp)
-        was_spinning = mp.spinning
-        if was_spinning:
-            if mp.rec is not None:
-                mp.rec.spin(mp, False)
-            mp.spinning = False
-            sched.nmspinning -= 1
-            publish_locked(sched)
+        dropped = drop_p_locked(mp, pp)
+    after_drop(mp, *dropped)
+    return None
+
+
+def leave_p(mp: M, pp: P) -> None:
+    """Give up a P that is to go, because it is retired or another M needs it (Go: gcstopm)."""
+    with mp.sched.lock:
+        dropped = drop_p_locked(mp, pp)
+    after_drop(mp, *dropped)
+
+
+def drop_p_locked(mp: M, pp: P) -> tuple[M | None, bool]:
+    """Drop the P, then stop spinning. Who has got the P, and whether we were spinning: for `after_drop`."""
+    sched = mp.sched
+    releasep(mp)
+    waiter = pidleput_locked(sched, pp)
+    was_spinning = mp.spinning
+    if was_spinning:
+        if mp.rec is not None:
+            mp.rec.spin(mp, False)
+        mp.spinning = False
+        sched.nmspinning -= 1
+        publish_locked(sched)
+    return waiter, was_spinning
+
+
+def after_drop(mp: M, waiter: M | None, was_spinning: bool) -> None:
+    """Wake who has got the P, then look again if we were spinning."""
     if waiter is not None:
         wake(waiter)
-    if was_spinning and sched.recheck:
+    if was_spinning and mp.sched.recheck:
         recheck(mp)
-    return None
 
 
 def recheck(mp: M) -> None:

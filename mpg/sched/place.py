@@ -2,7 +2,8 @@
 
 Work stealing balances fresh G's by what they have to do now. A connection's handler has little to do now and
 much later, when it can no longer be stolen; so a server counts, and gives each new handler to the M with the
-fewest. The G is bound to that M before it has started, and arrives there by its inbox.
+fewest. The G is bound to that M before it has started, and arrives there by its inbox. If that M is stuck in an
+undeclared blocking call, sysmon takes the G out of the inbox again: it may begin elsewhere.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..status import GRUNNABLE
-from .mlife import new_m_locked, post
+from .mlife import new_m_locked, post, wakep
+from .ready import ready_without_p
+from .runq import put_global_locked
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M
+    from .structs import M, P, Sched
 
-__all__ = ["newproc_on", "place_fresh"]
+__all__ = ["newproc_on", "place_fresh", "unplace"]
 
 
 def place_fresh(mp: M, load: dict[M, int]) -> M:
@@ -26,7 +29,8 @@ def place_fresh(mp: M, load: dict[M, int]) -> M:
     """
     sched = mp.sched
     with sched.lock:
-        ms = [m for m in sched.allm if not m.exited and not (m.p is not None and m.p.helpers)]
+        stuck = {pp.m for pp in list(sched.helped)}
+        ms = [m for m in sched.allm if not m.exited and m not in stuck]
         new = new_m_locked(sched) if len(ms) < sched.gomaxprocs else None
     if new is not None:
         try:
@@ -40,12 +44,32 @@ def place_fresh(mp: M, load: dict[M, int]) -> M:
 
 
 def newproc_on(mp: M, gp: G, target: M | None) -> None:
-    """As `newproc`, on the M `target`, if one is given and has not ended."""
-    if target is not None and target is not mp:
-        gp.home = target
-        gp.atomicstatus = GRUNNABLE
-        if post(target, gp):
-            mp.created += 1
-            return
+    """As `newproc`, on the M `target`, if one is given."""
+    if target is None or target is mp:
+        mp.newproc(gp)
+        return
+    gp.home = target
+    gp.atomicstatus = GRUNNABLE
+    mp.created += 1
+    if mp.rec is not None:
+        mp.rec.create(mp, gp)
+    if not post(target, gp):  # it has ended, as the whole run is about to
         gp.home = None
-    mp.newproc(gp)
+        ready_without_p(mp, gp)
+
+
+def unplace(sched: Sched, mp: M, pp: P) -> None:
+    """The M is stuck: what was placed on it and has not begun goes to the global queue."""
+    with mp.lock:
+        fresh = [item for item in mp.inbox if not callable(item) and item.stack is None]
+        if not fresh:
+            return
+        mp.inbox = [item for item in mp.inbox if item not in fresh]
+    with sched.lock:
+        for gp in fresh:
+            gp.home = None
+            gp.ticket = pp.ticket
+        put_global_locked(sched, fresh)
+        hint = sched.wake_hint
+    if hint:
+        wakep(sched)

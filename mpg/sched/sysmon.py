@@ -31,6 +31,7 @@ from .doorbell import interrupt
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
 from .mlife import handoffp, post, startm, take_p, wake
 from .park import sleep
+from .place import unplace
 from .policy import DEEP_SLEEP_NS, MAX_SPARES, POLL_NS, SLICE_NS, SYSMON_MIN_NS, sysmon_delay
 from .runq import put_global_locked
 
@@ -126,7 +127,8 @@ def retake(sched: Sched, now: int) -> int:
         elif pp.seen_when + sched.slice_ns <= now:
             overdue = True
             if sched.sysmon is not None and sched.sysmon.rec is not None and not pp.preempt:
-                sched.sysmon.rec.bare(Preempt, pp.id, -1 if mp.curg is None else mp.curg.id)
+                gp = mp.curg  # read once: it changes meanwhile
+                sched.sysmon.rec.bare(Preempt, pp.id, -1 if gp is None else gp.id)
             pp.preempt = True
             mp.ring_bell()
         if mp.iowait and mp.polled + POLL_NS <= now:
@@ -205,6 +207,8 @@ def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
     if pp.rung_at != moves:  # it is overdue and has just been told; an M that makes mpg operations will yield
         pp.rung_at = moves
         return
+    if mp.inbox:
+        unplace(sched, mp, pp)
     if not pp.runqempty() or sched.globq or sched.pwait or (sched.on_help and not pp.helpers):
         help_out(sched, pp)
     if not pp.reported and sched.stall_report_ns and stuck >= sched.stall_report_ns:
@@ -261,8 +265,9 @@ def end_help(sched: Sched, pp: P) -> None:
         sched.helped.remove(pp)
     else:
         relief.leave = True
-        if relief.m is not None:
-            relief.m.ring_bell()
+        mp = relief.m
+        if mp is not None:
+            mp.ring_bell()
     helpers, pp.helpers = pp.helpers, []
     for gp in helpers:
         gp.pending = Goexit()  # first: it looks at this once it has begun and has a home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import Any
 
 from explorer.modelling import beside, model, port, sysmon_does, take_and_hand_off
@@ -12,7 +13,10 @@ from mpg.explorer import pause, thread, window
 from mpg.sched import sysmon
 from mpg.sched.doorbell import interrupt
 from mpg.sched.finish import stop
+from mpg.sched.g import new_g
 from mpg.sched.mlife import post
+from mpg.sched.place import newproc_on, unplace
+from mpg.sched.ready import new_goid
 
 
 @model("host", "go", procs=1)
@@ -75,6 +79,79 @@ def relief_against_return() -> None:
     pause()
     sched = tls.m.sched
     assert (ran, len(sched.allp), sched.nrelief) == ([1], 1, 0)
+
+
+@model("host", "go")
+def retired_while_it_spins() -> None:
+    """A P is retired while its M looks for work: that M spins no more, or nobody would ever be woken again."""
+    ran: list[int] = []
+    with window():
+        mpg.go(ran.append, 1)
+        mpg.gomaxprocs(1)
+        pause()
+    mpg.gosched()
+    mpg.gomaxprocs(2)
+    mpg.go(ran.append, 2)
+    pause()
+    assert ran == [1, 2]
+
+
+@model("host-gil", procs=1)
+def relief_over_while_it_spins() -> None:
+    """The same for a relief P, whose time is over while its M looks for work."""
+    pp = tls.m.p
+
+    def help_and_end(sched: Any) -> None:
+        sysmon.help_out(sched, pp)
+        if pp in sched.helped:
+            sysmon.end_help(sched, pp)
+
+    with window():
+        sysmon_does(help_and_end)
+        pause()
+    assert len(tls.m.sched.allp) == 1
+
+
+@model("host", procs=3)
+def work_beside_a_locked_m() -> None:
+    """An idle M that a G has locked can start no other: whoever is woken for a new G is another M."""
+    ch = mpg.Chan[int]()
+    ran: list[int] = []
+
+    def locked() -> None:
+        mpg.lock_os_thread()
+        assert (ch.recv(), ch.recv()) == (6, 7)
+
+    g = beside(locked)
+    pause()
+    ch.send(6)
+    pause()  # its M is the one that has gone idle last
+    with window():
+        mpg.go(ran.append, 1)
+        pause()
+    assert ran == [1]
+    ch.send(7)
+    g.join()
+
+
+@model("host")
+def placed_against_unplaced() -> None:
+    """Sysmon takes a fresh G out of the inbox of an M that seemed to be stuck, and now looks into it."""
+    ran: list[int] = []
+    mp, pp = tls.m, tls.m.p
+
+    def yields() -> None:
+        mpg.gosched()
+        mpg.gosched()
+
+    g = beside(yields)
+    gp = new_g(new_goid(mp), ran.append, (1,), None, copy_context())
+    with window():
+        newproc_on(mp, gp, g.home)
+        sysmon_does(lambda sched: unplace(sched, g.home, pp))
+        pause()
+    mpg.gosched()
+    assert ran == [1]
 
 
 @model("host-gil")

@@ -26,7 +26,7 @@ TWINS = (
         "no second look after the last spinner has stopped",
         "spinning_to_parked-host",
         "sched/park.py",
-        "    if was_spinning and sched.recheck:\n        recheck(mp)\n",
+        "    if was_spinning and mp.sched.recheck:\n        recheck(mp)\n",
         "",
     ),
     Twin(
@@ -274,6 +274,34 @@ TWINS = (
         "sched/idle.py",
         "    if sched.pwait:\n",
         "    if False:\n",
+    ),
+    Twin(
+        "a P is retired, and the M that had it spins on",
+        "retired_while_it_spins-host",
+        "sched/doorbell.py",
+        "            leave_p(mp, pp)\n",
+        "            spins, mp.spinning = mp.spinning, False\n            leave_p(mp, pp)\n            mp.spinning = spins\n",
+    ),
+    Twin(
+        "a relief P is over, and the M that had it spins on",
+        "relief_over_while_it_spins-host-gil",
+        "sched/doorbell.py",
+        "            leave_p(mp, pp)\n",
+        "            spins, mp.spinning = mp.spinning, False\n            leave_p(mp, pp)\n            mp.spinning = spins\n",
+    ),
+    Twin(
+        "an M that a G has locked is woken to steal",
+        "work_beside_a_locked_m-host",
+        "sched/idle.py",
+        "        if mp.lockedg is None:\n",
+        "        if True:\n",
+    ),
+    Twin(
+        "what sysmon takes out of an inbox stays there too",
+        "placed_against_unplaced-host",
+        "sched/place.py",
+        "        mp.inbox = [item for item in mp.inbox if item not in fresh]\n",
+        "",
     ),
     Twin(
         "a relief P is not told that it is over",
