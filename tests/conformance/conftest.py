@@ -11,6 +11,9 @@ from collections.abc import Iterator
 import pytest
 from conformance.worlds import HOSTS, ONE_P, WORLDS, World
 
+# Its assertions say what they compared, as those of the tests do.
+pytest.register_assert_rewrite("conformance.times")
+
 
 @pytest.fixture(params=WORLDS, ids=str)
 def world(request: pytest.FixtureRequest) -> World:

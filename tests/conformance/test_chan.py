@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conformance.worlds import World, is_parked, join_all, park, until
+from conformance.worlds import NOTHING, World, is_parked, join_all, park, until
 
 import mpg
-
-NOTHING = (-1, None, False, None)
 
 
 def closed_chan(*items: Any) -> mpg.Chan[Any]:

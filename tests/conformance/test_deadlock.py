@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conformance.gs import line_of
 from conformance.worlds import World, park
 
 import mpg
@@ -21,12 +22,6 @@ def deadlock(world: World, main: Callable[[], object]) -> mpg.DeadlockError:
     with pytest.raises(mpg.DeadlockError) as caught:
         world.run(main)
     return caught.value
-
-
-def line_of(fn: Callable[..., object], offset: int) -> str:
-    """`file:line` so many lines below the `def` of `fn`."""
-    code = fn.__code__  # type: ignore[attr-defined]
-    return f"{code.co_filename}:{code.co_firstlineno + offset}"
 
 
 def lock_twice() -> None:

@@ -6,12 +6,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from conformance.worlds import World, is_parked, join_all, park, until
+from conformance.worlds import NOTHING, World, is_parked, join_all, park, until
 
 import mpg
 from mpg import recv_case, select, send_case
-
-NOTHING = (-1, None, False, None)
 
 
 def full(item: Any) -> mpg.Chan[Any]:

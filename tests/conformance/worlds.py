@@ -23,6 +23,9 @@ PATIENCE = 30.0
 #: How long a G keeps its P before it may be preempted, in seconds.
 SLICE = 0.01
 
+#: What `select` and `try_recv` return when nothing is ready.
+NOTHING = (-1, None, False, None)
+
 
 @dataclass(frozen=True)
 class World:
