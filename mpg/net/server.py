@@ -91,7 +91,9 @@ class Server:
         self.stats = ServerStats()
         self._slots: Chan[None] | None = Chan(max_conns) if max_conns is not None else None  # full: no more
         self._lock = new_lock()
-        self._conns: dict[Conn, Any] = {}  # and the M that it was given to, if any
+        self._conns: dict[
+            Conn, tuple[G, Any]
+        ] = {}  # its handler's G, and the M that this was given to, if any
         self._load: dict[Any, int] = {}  # handlers per M, where they are spread
         self._closing: Chan[None] = Chan()
         self._idle: Chan[None] = Chan()  # closed once we drain and no handler is left
@@ -116,6 +118,7 @@ class Server:
             if not sched.on_term:
                 sched.port.watch_term(sched, False)
             self.close()
+            self._close_unbegun()
         return self.stats
 
     def close(self) -> None:
@@ -129,6 +132,13 @@ class Server:
         self._closing.close()
         if none_left:
             self._idle.close()
+
+    def _close_unbegun(self) -> None:
+        """Close the connections whose handlers have not begun: if the run ends, they never will."""
+        with self._lock:
+            left = [conn for conn, (gp, _) in self._conns.items() if gp.stack is None]
+        for conn in left:
+            conn.close()
 
     # -- accepting
 
@@ -183,7 +193,7 @@ class Server:
                 if spread:
                     target = place_fresh(mp, self._load)
                     self._load[target] = self._load.get(target, 0) + 1
-                self._conns[conn] = target
+                self._conns[conn] = gp, target
         if late:  # `close` came between: it fares as those that are still in the backlog
             conn.close()
             self._release_slot()
@@ -212,7 +222,7 @@ class Server:
     def _ended(self, conn: Conn) -> None:
         with self._lock:
             self.stats.active -= 1
-            target = self._conns.pop(conn, None)
+            _, target = self._conns.pop(conn)
             if target is not None:
                 self._load[target] -= 1
             last = self._draining and not self._conns

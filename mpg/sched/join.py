@@ -68,14 +68,24 @@ def join(gp: G, timeout: float | None) -> None:
 
 
 def wake_joiners(mp: Any, gp: G) -> None:
-    """Called by the M on which `gp` has ended."""
+    """Called by the M on which `gp` has ended.
+
+    If it was unwound, those of its own run that wait for it will be too: they must not go on as if it had come to
+    its end.
+    """
     joiners = gp.joiners
-    while True:
-        with joiners.lock:
-            sg = joiners.q.dequeue()
-        if sg is None:
-            return
-        ready(mp, sg.g)
+    unwound = mp.sched if gp.unwinds else None
+    woken = []
+    with joiners.lock:
+        sg = joiners.q.first
+        while sg is not None:
+            after, home = sg.next, sg.g.home
+            if unwound is None or (home is not None and home.sched is not unwound):
+                joiners.q.remove(sg)
+                woken.append(sg.g)
+            sg = after
+    for other in woken:
+        ready(mp, other)
 
 
 _create = new_lock()

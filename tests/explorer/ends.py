@@ -295,6 +295,21 @@ def unwinding_against_ready() -> None:
     port().open = True
 
 
+@model("host", "go")
+def joined_and_unwound() -> None:
+    """The run ends, and one M unwinds a G that is joined on another: who joins it does not go on."""
+    never = mpg.Chan[int]()
+
+    def joins() -> None:
+        g.join()
+        raise AssertionError("it has not come to its end")
+
+    g = beside(never.recv)
+    mpg.go(joins)
+    pause()
+    port().open = True
+
+
 @model("host", procs=1)
 def spare_m_against_the_end() -> None:
     """A call on a spare M ends while the run does."""

@@ -304,6 +304,13 @@ TWINS = (
         "",
     ),
     Twin(
+        "the end of a G that is unwound wakes who joins it",
+        "joined_and_unwound-host",
+        "sched/join.py",
+        "            if unwound is None or (home is not None and home.sched is not unwound):\n",
+        "            if True:\n",
+    ),
+    Twin(
         "a relief P is not told that it is over",
         "relief_against_return-host",
         "sched/idle.py",

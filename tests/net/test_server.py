@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 from conformance.worlds import until
+from net.runs import pair
 
 import mpg
 from mpg.port import HOST
+from mpg.status import IO_WAIT
 
 LOCAL = "127.0.0.1:0"
 
@@ -231,6 +233,22 @@ def test_a_thousand_clients() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_the_end_of_a_run_closes_connections_whose_handlers_never_began(procs: int) -> None:
+    conns: list[mpg.net.Conn] = []
+
+    def main() -> None:
+        server, g = serving(conns.remove)
+        until(lambda: g.waitreason == IO_WAIT)
+        conns.extend(pair())
+        server._start(conns[0])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        mpg.run(main, procs=procs)
+    assert conns[0].closed
+    conns[1].close()
+
+
 # -- a handler that blocks its thread
 
 
@@ -286,7 +304,8 @@ def stall_times(procs: int, *, offloaded: bool) -> dict[str, float]:
 def test_a_stalled_thread_does_not_keep_new_clients_waiting(procs: int) -> None:
     times = stall_times(procs, offloaded=False)
     assert times["new"] < 0.3 < times["staller"], times
-    assert times["old"] > 0.3, times  # the README says so
+    if procs == 1 or getattr(sys, "_is_gil_enabled", lambda: True)():  # else another thread may serve it
+        assert times["old"] > 0.3, times  # the README says so
 
 
 def test_an_offloaded_call_keeps_nobody_waiting(procs: int) -> None:
