@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 from collections.abc import Callable
@@ -42,6 +43,7 @@ Handler = Callable[[Conn], Any]
 SHORTAGE = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 BACKOFF_MIN = 0.005  # seconds, Go: net/http.Server.Serve
 BACKOFF_MAX = 1.0
+ROUTED = 0.1  # seconds to wait for the main thread
 
 
 @dataclass(slots=True)
@@ -108,15 +110,14 @@ class Server:
         sched = mp.sched
         sched.on_help.append(self._make_helper)
         sched.on_term.append(self.close)
-        sched.port.watch_term(sched, True)
+        self._route_term(mp)
         try:
             self._accept_loop()
             self._drain()
         finally:
             sched.on_help.remove(self._make_helper)
             sched.on_term.remove(self.close)
-            if not sched.on_term:
-                sched.port.watch_term(sched, False)
+            route_term(sched)
             self.close()
             self._close_unbegun()
         return self.stats
@@ -132,6 +133,17 @@ class Server:
         self._closing.close()
         if none_left:
             self._idle.close()
+
+    def _route_term(self, mp: Any) -> None:
+        """SIGTERM drains from the first connection on. Only the main thread can see to that, if it is not busy."""
+        sched = mp.sched
+        if mp is sched.m0:
+            route_term(sched)
+            return
+        gp = new_g(new_goid(mp), route_term, (sched,), None, copy_context())
+        newproc_on(mp, gp, sched.m0)
+        with contextlib.suppress(TimeoutError):
+            gp.join(ROUTED)
 
     def _close_unbegun(self) -> None:
         """Close the connections whose handlers have not begun: if the run ends, they never will."""
@@ -249,6 +261,11 @@ class Server:
         for conn in left:
             conn.close()
         select(recv_case(self._idle), timeout=BACKOFF_MAX)
+
+
+def route_term(sched: Any) -> None:
+    """Let SIGTERM drain the servers of this run, if there are any."""
+    sched.port.watch_term(sched, bool(sched.on_term))
 
 
 def serve(
