@@ -122,7 +122,7 @@ class Chan(Generic[T]):
             return
         gp = mp.curg
         if gp is None:
-            gp = mp.getg()
+            gp = mp.getg(lock)
         sg = gp.sg
         if sg is None:
             sg = gp.sg = Sudog(gp)
@@ -177,7 +177,7 @@ class Chan(Generic[T]):
         else:
             gp = mp.curg
             if gp is None:
-                gp = mp.getg()
+                gp = mp.getg(lock)
             sg = gp.sg
             if sg is None:
                 sg = gp.sg = Sudog(gp)

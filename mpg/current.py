@@ -55,7 +55,18 @@ runs: dict[int, Sched] = {}
 class PlainG:
     """Stands for an ordinary thread in wait lists. `ready` releases its note instead of queueing it."""
 
-    __slots__ = ("atomicstatus", "home", "id", "name", "note", "sg", "waiting", "waitreason", "wake_exc")
+    __slots__ = (
+        "atomicstatus",
+        "home",
+        "id",
+        "name",
+        "note",
+        "posted",
+        "sg",
+        "waiting",
+        "waitreason",
+        "wake_exc",
+    )
 
     def __init__(self) -> None:
         self.id = 0
@@ -63,6 +74,7 @@ class PlainG:
         self.home = _PLAIN_HOME
         self.note = allocate_lock()
         self.note.acquire()
+        self.posted = False  # the note has been released since the last wait began
         self.atomicstatus = GRUNNING
         self.waitreason = ""
         self.waiting: Any = None
@@ -80,6 +92,7 @@ class PlainHome:
 
     def post(self, gp: PlainG) -> None:
         gp.note.release()
+        gp.posted = True
 
 
 class PlainM:
@@ -105,8 +118,8 @@ class PlainM:
     def goyield(self, gp: PlainG) -> None:
         """Nobody to yield to: the system schedules this thread."""
 
-    def getg(self) -> PlainG:
-        """This thread's PlainG."""
+    def getg(self, lock: Any = None) -> PlainG:
+        """This thread's PlainG, for a wait. `lock` is held: an M without a G gives it back, and raises."""
         gp: PlainG | None = tls.g
         if gp is None:
             gp = tls.g = PlainG()
@@ -128,6 +141,7 @@ class PlainM:
         """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
+        gp.posted = False
         lock.release()
         try:
             if gp.note.acquire(timeout=-1 if ns < 0 else min(ns / 1e9, threading.TIMEOUT_MAX)):
@@ -141,7 +155,9 @@ class PlainM:
         ):  # KeyboardInterrupt out of acquire: withdraw, or else finish what was handed over
             if gp.waiting.cancel(gp):
                 raise
-            gp.note.acquire()
+            while not gp.posted:  # the note may be ours already: it is the flag that tells
+                sleep(0)
+            gp.note.acquire(False)
             interrupt_main()
             return False
         finally:

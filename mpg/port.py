@@ -195,7 +195,7 @@ class Port(Protocol):
         """The CPU time that the thread of `mp` has used, in ns; -1 where that cannot be told. From any M."""
 
     def others_alive(self, idents: set[int]) -> bool:
-        """True if one of these threads is alive and none of this run's."""
+        """True if one of these threads, or any that keeps the process up, is alive and none of this run's."""
 
     def close(self, mp: M) -> None:
         """`mp` has ended: free what the port keeps for it."""

@@ -142,8 +142,8 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
         if timers or deadline:
             now = mp.now()
             ns = max(0, deadline - now) if deadline else -1
-            for timer in timers:
-                when = timer.settle(now)
+            whens = [timer.settle(now) for timer in timers]
+            for when in whens:
                 if when:
                     ns = when - now if ns < 0 else min(ns, when - now)
         locks.acquire()
@@ -154,6 +154,9 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
         if default or (deadline and now >= deadline):
             locks.release()
             return NONE
+        if timers and [timer.when for timer in timers] != whens:  # reset before we could be told
+            locks.release()
+            continue
         found = park(mp, live, locks, ns)
         if found is not None:
             return found
@@ -225,7 +228,7 @@ def park(mp: Any, live: list[tuple[int, Case]], locks: AllLocks, ns: int) -> Sel
     """Passes 2 and 3: queue everywhere, sleep, leave the queues. None if nothing was received or sent."""
     gp = mp.curg
     if gp is None:
-        gp = mp.getg()
+        gp = mp.getg(locks)
     wait = gp.waiting = SelectWait()
     for index, case in live:
         sg = Sudog(gp)

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from typing import Any
 
 from .chan import Chan
-from .current import tls
+from .current import new_lock, tls
 from .sched.doorbell import checkpoint
 from .sched.g import new_g
 from .sched.ready import new_goid, ready
@@ -179,6 +179,7 @@ class FuncTimer:
         self._args = args
         self._context = copy_context()
         self._timer = RTimer(start_func, self)
+        self._lock = new_lock()  # of two resets at once
 
     def stop(self) -> bool:
         """True if that kept the function from starting. Does not wait for one that has started."""
@@ -188,10 +189,15 @@ class FuncTimer:
         """Start again from now. True if it had been running."""
         ns = max(0, to_ns(seconds))
         mp = current_m("FuncTimer.reset")
-        active = stop_timer(self._timer)
-        self._timer = RTimer(start_func, self)
-        add_timer(mp, self._timer, mp.now() + ns)
+        with self._lock:
+            active = stop_timer(self._timer)
+            self._timer = RTimer(start_func, self)
+            self._arm(mp, ns)
         return active
+
+    def _arm(self, mp: Any, ns: int) -> None:
+        if mp.p is not None:  # else the run is ending, and nothing will start any more
+            add_timer(mp, self._timer, mp.now() + ns)
 
 
 def start_func(mp: Any, timer: FuncTimer, when: int) -> None:
@@ -217,5 +223,5 @@ def after_func(seconds: float, fn: Callable[..., Any], *args: Any) -> FuncTimer:
     ns = max(0, to_ns(seconds))
     mp = current_m("after_func")
     timer = FuncTimer(fn, args)
-    add_timer(mp, timer._timer, mp.now() + ns)
+    timer._arm(mp, ns)
     return timer

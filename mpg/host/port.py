@@ -188,7 +188,12 @@ class HostPort:
             return -1
 
     def others_alive(self, idents: set[int]) -> bool:
-        return any(t.ident in idents and t.ident not in self.idents for t in threading.enumerate())
+        return any(
+            (t.ident in idents or not t.daemon)
+            and t.ident not in self.idents
+            and not t.name.startswith("mpg-")
+            for t in threading.enumerate()
+        )
 
     def where(self, mp: M) -> str:
         ident = getattr(mp.thread, "ident", None)

@@ -47,5 +47,6 @@ class CpuTimes:
         me = self.mp
         before = me.now()
         used = me.sched.port.cpu_time(mp)
-        if used >= 0 and me.now() - before < CPU_SAMPLE_SLACK_NS:  # else we lost our own CPU in between
-            me.rec.bare(CpuTime, mp.id, used)
+        now = me.now()
+        if used >= 0 and now - before < CPU_SAMPLE_SLACK_NS:  # else we lost our own CPU in between
+            me.rec.row(now, CpuTime, -1, -1, mp.id, used)

@@ -56,6 +56,8 @@ def is_stuck_locked(sched: Sched) -> bool:
     for mp in sched.allm:
         if not mp.idle or mp.inbox or mp.nextp is not None or mp.iowait or mp.sigint or mp.sigterm:
             return False
+        if mp.next is not None or mp.lq or mp.gq:
+            return False
     return not any(pp.when or not pp.runqempty() for pp in sched.allp)
 
 

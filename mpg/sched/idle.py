@@ -93,7 +93,7 @@ def retire_locked(sched: Sched, pp: P) -> None:
         sched.globq.extendleft(reversed(fresh))
         set_global_hint_locked(sched, True)
     pp.status = PDEAD
-    if sched.new_rec is not None:
+    if tls.m.rec is not None:
         tls.m.rec.bare(ProcRetire, pp.id)
     if pp.relief_for is not None:
         pp.relief_for.relief = None

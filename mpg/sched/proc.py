@@ -74,9 +74,13 @@ def find_runnable(mp: M) -> G | None:
 
 
 def only_started(mp: M, pp: P) -> G | None:
-    """For an M that a G has locked: one of its own G's, or give the P to an M that may start fresh ones."""
-    gp = pick_started(mp, pp)
-    if gp is None and not (mp.iowait and mp.sched.port.netpoll(mp)):
+    """For an M that a G has locked: one of its own G's, unless there are fresh ones, which need another M.
+
+    That has the P first, and this M waits for one (Go: stoplockedm).
+    """
+    fresh = not pp.runqempty() or bool(mp.sched.globq)
+    gp = None if fresh else pick_started(mp, pp)
+    if gp is None and (fresh or not (mp.iowait and mp.sched.port.netpoll(mp))):
         handoffp(mp.sched, releasep(mp))
     return gp
 

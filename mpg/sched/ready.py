@@ -54,11 +54,16 @@ def ready(mp: Any, gp: Any) -> None:
     if rec is not None and (home is None or home.sched is mp.sched):
         rec.unblock(mp, gp)
     if home is mp:
-        gp.atomicstatus = GRUNNABLE
         pp = mp.p
         if pp is None:
+            if mp.curg is None:  # a `__del__` on the way to sleep, when the queues have been looked at
+                mp.post(gp)
+                return
+            gp.atomicstatus = GRUNNABLE
             put_global_started(mp, gp)
-        elif mp.next is None and not pp.runnext:
+            return
+        gp.atomicstatus = GRUNNABLE
+        if mp.next is None and not pp.runnext:
             mp.next = gp
         else:
             put_next(mp, pp, gp)

@@ -26,7 +26,7 @@ the scheduler at whatever recursion depth the user had reached.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..current import tls, user_calls
 from ..errors import Goexit, Unwind
@@ -93,6 +93,17 @@ class BaseM(M):
     steal = steal
     rob = rob
     get_local = get_local
+
+    def getg(self, lock: Any = None) -> NoReturn:
+        """Who waits is the current G; there is none in a signal handler or `__del__` that runs on g0."""
+        if lock is not None:
+            lock.release()
+        raise RuntimeError(
+            "a waiting mpg operation in a signal handler or __del__ that interrupted the scheduler: let a G do that"
+        )
+
+    def sleep(self, ns: int) -> None:
+        self.getg()
 
     def ring_bell(self) -> None:
         """Have this M look at its flags at its next operation or scheduling point."""

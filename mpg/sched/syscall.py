@@ -93,6 +93,8 @@ def exitsyscall(mp: Any) -> None:
         return
     sched = mp.sched
     pp = mp.oldp
+    if pp is None:  # it had none before: the run is ending, and this G is unwound
+        return
     holder = pp.m
     if holder is None or not take_p(holder, pp):
         with sched.lock:

@@ -2,7 +2,9 @@
 
 A timer lives in the heap of the P that added it. The M that holds a P runs its due timers at each
 `find_runnable`; a thief runs those of others in its last steal round. `stop` is lazy: it marks the entry, and
-the heap is swept when more than a quarter of it is dead. Callbacks run on g0, hold no lock, must not block.
+the heap is swept when more than a quarter of it is dead. Callbacks run on g0, hold no lock, must not block. Adding and
+stopping in a signal handler or `__del__` raises if it has interrupted one of these functions, instead of waiting for
+itself.
 
 Left out: Go's 4-ary heap and its lazy `modified` entries. heapq by (when, seq) is C, and a reset is a stop
 and a new entry.
@@ -14,6 +16,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+from ..locks import acquire_slow
 from .mlife import wake_netpoller
 
 if TYPE_CHECKING:
@@ -70,7 +73,9 @@ def add_timer(mp: M, t: RTimer, when: int) -> None:
     pp = mp.p
     assert pp is not None
     ts = pp.timers
-    with ts.lock:
+    if not ts.lock.acquire(False):
+        acquire_slow(ts.lock)
+    try:
         t.heap = ts
         t.when = when
         ts.seq += 1
@@ -79,6 +84,8 @@ def add_timer(mp: M, t: RTimer, when: int) -> None:
         first = not pp.when or when < pp.when
         if first:
             pp.when = when
+    finally:
+        ts.lock.release()
     if first and (mp.sched.caps.eager_wakep or not mp.sched.caps.poller_per_m):
         wake_netpoller(mp.sched, when)
 
@@ -89,7 +96,9 @@ def stop_timer(t: RTimer) -> bool:
         ts = t.heap
         if ts is None:
             return False
-        with ts.lock:
+        if not ts.lock.acquire(False):
+            acquire_slow(ts.lock)
+        try:
             if t.heap is not ts:  # moved with its P's death
                 continue
             if not t.when:
@@ -100,6 +109,8 @@ def stop_timer(t: RTimer) -> bool:
             ts.dead += 1
             ts.settle_locked()
             return True
+        finally:
+            ts.lock.release()
 
 
 def check_timers(mp: M, pp: P) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..current import user_calls
+from ..current import tls, user_calls
 from ..errors import SyncPanic
 from ..sched.ready import ready
 from ..status import COND_WAIT, SEMACQUIRE
@@ -87,7 +87,17 @@ class Cond:
             self._give_back(ticket)
             raise
         finally:
+            self._lock_again()
+
+    def _lock_again(self) -> None:
+        """If that fails, because the run ends, the `with` around `wait` must not unlock what somebody else holds."""
+        try:
             self.lock.lock()
+        except BaseException:
+            sema, gp = getattr(self.lock, "_sema", None), tls.m.curg
+            if isinstance(sema, Sema) and gp is not None:
+                sema.lose(gp)
+            raise
 
     def _give_back(self, ticket: int) -> None:
         """An aborted wait must not swallow a signal."""

@@ -82,6 +82,8 @@ class Mutex:
         """
         s = self._sema
         s.begin(gives=True)
+        if s.lost is not None and s.lost_by_us():
+            return
         if not self._locked:
             s.lock.append(None)
             raise SyncPanic("sync: unlock of unlocked mutex")

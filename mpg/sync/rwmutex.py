@@ -130,6 +130,8 @@ class RWMutex:
         """
         s = self._sema
         s.begin(gives=True)
+        if s.lost is not None and s.lost_by_us():
+            return
         if not self._writer:
             s.lock.release()
             raise SyncPanic("sync: Unlock of unlocked RWMutex")

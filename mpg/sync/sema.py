@@ -27,7 +27,7 @@ __all__ = ["Sema"]
 class Sema:
     """A lock, a count and a FIFO of waiters (Go: semacquire1, semrelease1)."""
 
-    __slots__ = ("count", "lock", "owner", "plain_used", "q", "run_id", "seq", "world")
+    __slots__ = ("count", "lock", "lost", "owner", "plain_used", "q", "run_id", "seq", "world")
 
     def __init__(self, owner: str) -> None:
         mp = tls.m
@@ -39,6 +39,7 @@ class Sema:
         self.count = 0
         self.q = WaitQ()
         self.owner = owner
+        self.lost: set[Any] | None = None  # those who should hold it and could not get it again (`Cond.wait`)
 
     def begin(self, *, gives: bool = False) -> Any:
         """The start of every public operation: the current M, with the lock held.
@@ -60,6 +61,21 @@ class Sema:
             acquire_slow(self.lock)
         return mp
 
+    def lose(self, gp: Any) -> None:
+        """`gp` has not got back what its caller believes it has: its next unlock is none."""
+        self.take()
+        self.lost = (self.lost or set()) | {gp}
+        self.lock.append(None)
+
+    def lost_by_us(self) -> bool:
+        """Is this unlock none? With the lock held, which is given back if so."""
+        gp = tls.m.curg
+        if self.lost is None or gp not in self.lost:
+            return False
+        self.lost = self.lost - {gp} or None
+        self.lock.append(None)
+        return True
+
     def take(self) -> None:
         """Lock the state again."""
         try:
@@ -70,7 +86,7 @@ class Sema:
     def wait_locked(self, q: WaitQ, reason: str, *, front: bool = False, ticket: int = 0) -> Sudog:
         """Park in `q` until somebody dequeues and readies us; with the lock held, returns with it released."""
         mp = tls.m
-        gp = mp.curg or mp.getg()
+        gp = mp.curg or mp.getg(self.lock)
         sg: Sudog | None = gp.sg
         if sg is None:
             sg = gp.sg = Sudog(gp)

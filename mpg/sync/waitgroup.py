@@ -70,7 +70,11 @@ class WaitGroup:
         if not callable(fn):
             raise TypeError(f"WaitGroup.go needs a function, not {type(fn).__name__}")
         self.add(1)
-        return spawn(2, Counted(fn, self), *args)
+        try:
+            return spawn(2, Counted(fn, self), *args)
+        except BaseException:
+            self.add(-1)
+            raise
 
 
 class Counted:

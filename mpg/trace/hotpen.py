@@ -56,12 +56,13 @@ BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.i
 class Stream:
     """What one M has written: packed chunks, and the list that it writes to. `skip` rows have been dropped."""
 
-    __slots__ = ("chunks", "rows", "skip")
+    __slots__ = ("chunks", "rolls", "rows", "skip")
 
     def __init__(self) -> None:
         self.rows: list[int] = []
         self.chunks: list[bytes] = []
         self.skip = 0
+        self.rolls = False  # it is being packed
 
 
 class HotPen:

@@ -50,8 +50,8 @@ class Recorder:
         self.streams: list[Stream] = []
         self.kept = 0  # records in chunks
         self.base: Any = None  # a `flight.Base`, once something has been dropped
-        self.strings = list(STRINGS)
-        self.index = dict(TEXT)
+        self.index = dict(TEXT)  # of strings; without a lock, for a `__del__` may need one more
+        self.numbers = count(len(STRINGS))
         self.names: dict[Any, int] = {}  # by code object
         self.places: dict[Any, int] = {}  # site strings, by code object and instruction
         self.tasks = count(1)
@@ -107,13 +107,14 @@ class Recorder:
         """The index of a text in the string table."""
         index = self.index.get(text)
         if index is None:
-            with self.lock:
-                index = self.index.get(text)
-                if index is None:
-                    index = len(self.strings)
-                    self.strings.append(text)
-                    self.index[text] = index
+            index = self.index.setdefault(text, next(self.numbers))
         return index
+
+    def strings(self) -> tuple[str, ...]:
+        """The string table. A number that two threads competed for stands for nothing."""
+        texts = dict(enumerate(STRINGS))
+        texts.update((index, text) for text, index in list(self.index.items()) if index not in texts)
+        return tuple(texts.get(index, "") for index in range(max(texts) + 1))
 
     def place(self, code: Any, lasti: int) -> int:
         """The string index of "file:line"."""
@@ -129,16 +130,22 @@ class Recorder:
 
     def roll(self, stream: Stream) -> None:
         """A chunk is full: pack it, and drop what is too much."""
-        rows = stream.rows
-        chunk = pack(f"{len(rows)}{INT64}", *rows)
-        with self.lock:
-            stream.chunks.append(chunk)
-            self.kept += len(rows) // WIDTH
-            rows.clear()
-            if self.kept > self.limit:
-                from .flight import drop_oldest
+        if stream.rolls:  # a `__del__` writes in the middle of this: that stays in the list
+            return
+        stream.rolls = True
+        try:
+            rows = stream.rows.copy()
+            chunk = pack(f"{len(rows)}{INT64}", *rows)
+            with self.lock:
+                stream.chunks.append(chunk)
+                self.kept += len(rows) // WIDTH
+                del stream.rows[: len(rows)]
+                if self.kept > self.limit:
+                    from .flight import drop_oldest
 
-                drop_oldest(self)
+                    drop_oldest(self)
+        finally:
+            stream.rolls = False
 
     def end(self) -> None:
         """The run is over: nobody writes any more."""
@@ -182,7 +189,7 @@ class Recorder:
             metadata["threads"] = {str(m): thread for m, thread in sorted(self.threads.copy().items())}
         if not self.over:
             metadata["unfinished"] = True
-        return Trace(*columns, strings=tuple(self.strings), metadata=metadata)
+        return Trace(*columns, strings=self.strings(), metadata=metadata)
 
 
 def usable_cpus() -> int:
