@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from conformance.gs import REASONS, stuck
@@ -182,6 +183,60 @@ def test_finally_blocks_may_use_what_does_not_wait(world: World) -> None:
         return log
 
     assert world.run(main) == [1, False]
+
+
+@pytest.mark.parametrize("what", ["after_func", "reset", "gomaxprocs", "blocking"])
+def test_finally_blocks_after_a_deadlock(world: World, what: str) -> None:
+    """No M has a P any more."""
+    log: list[object] = []
+
+    def tidy() -> None:
+        if what == "after_func":
+            mpg.after_func(1, log.append, 2)
+        elif what == "reset":
+            assert timer[0].reset(1) is False
+        elif what == "gomaxprocs":
+            mpg.gomaxprocs(1)
+        else:
+            with mpg.blocking():
+                pass
+        log.append(1)
+
+    def main() -> None:
+        timer.append(mpg.after_func(1, int))
+        timer[0].stop()
+        stuck(tidy)
+
+    timer: list[Any] = []
+    with pytest.raises(mpg.DeadlockError):
+        world.run(main)
+    assert log == [1]
+
+
+def test_the_end_during_a_cond_wait_unlocks_nothing_of_others(world: World) -> None:
+    """The waiter cannot lock again, and its `with` must not unlock what another G holds."""
+    log: list[bool] = []
+
+    def main() -> None:
+        m = mpg.sync.Mutex()
+        cond = mpg.sync.Cond(m)
+
+        def waiter() -> None:
+            with m:
+                cond.wait()
+
+        def holder() -> None:
+            with m:
+                try:
+                    mpg.Chan[int]().recv()
+                finally:
+                    log.append(m.try_lock())
+
+        park(waiter)
+        park(holder)
+
+    world.run(main)
+    assert log == [False]
 
 
 def test_go_in_a_finally_block_starts_nothing(world: World) -> None:

@@ -311,6 +311,13 @@ TWINS = (
         "            if True:\n",
     ),
     Twin(
+        "a select sleeps until a time from which its timer has been reset",
+        "reset_against_select-host",
+        "selectgo.py",
+        "        if timers and [timer.when for timer in timers] != whens:  # reset before we could be told\n",
+        "        if False:\n",
+    ),
+    Twin(
         "a relief P is not told that it is over",
         "relief_against_return-host",
         "sched/idle.py",

@@ -53,6 +53,16 @@ def plain_thread_wakes() -> None:
 
 
 @model("host", "go")
+def reset_against_select() -> None:
+    """A stopped timer is started again while a receiver plans how long to wait for it."""
+    timer = mpg.Timer(1)
+    timer.stop()
+    beside(lambda: timer.reset(1))
+    with window():
+        timer.chan.recv()
+
+
+@model("host", "go")
 def waitgroup() -> None:
     """The last `done` meets `wait`."""
     wg = mpg.sync.WaitGroup()

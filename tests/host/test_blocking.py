@@ -11,6 +11,7 @@ import pytest
 from conformance.worlds import until
 
 import mpg
+from mpg.status import CHAN_RECEIVE
 
 VAR: contextvars.ContextVar[str] = contextvars.ContextVar("VAR", default="unset")
 
@@ -123,6 +124,43 @@ def test_started_gs_go_on_after_blocking(procs: int) -> None:
         return log
 
     assert mpg.run(main, procs=procs) == ["blocked", "started"]
+
+
+def test_a_locked_g_that_yields_lets_fresh_gs_run(procs: int) -> None:
+    """They need another thread, and that needs the P."""
+
+    def main() -> None:
+        ran: list[int] = []
+        mpg.lock_os_thread()
+        mpg.go(ran.append, 1)
+        until(lambda: ran)  # nothing but gosched
+
+    mpg.run(main, procs=procs)
+
+
+def test_a_stall_beside_an_idle_thread_that_is_locked() -> None:
+    """Help for what waits behind a stalled thread is never asked of one that may start nothing."""
+
+    def main() -> None:
+        never = mpg.Chan[int]()
+
+        def locks() -> None:
+            mpg.lock_os_thread()
+            never.recv_ok()
+
+        g = mpg.go(locks)
+        time.sleep(0.2)  # the stall is what is tested: a helping thread starts it
+        until(lambda: g.waitreason == CHAN_RECEIVE)
+        mpg.sleep(0.05)  # that thread goes idle
+        for _ in range(3):
+            ran = threading.Event()
+            mpg.go(ran.set)
+            assert ran.wait(20)
+            mpg.gosched()
+        never.close()
+        g.join()
+
+    mpg.run(main, procs=1, stall_report=None)
 
 
 def test_a_locked_thread_starts_no_fresh_gs(procs: int) -> None:

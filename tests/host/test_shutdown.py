@@ -15,6 +15,7 @@ import pytest
 from conformance.worlds import until
 
 import mpg
+from mpg.host.port import HostPort
 
 
 def left_over() -> tuple[int, int, int]:
@@ -205,6 +206,31 @@ def test_a_thread_of_the_program_is_reason_to_hope() -> None:
         return value
 
     assert mpg.run(main) == 42
+
+
+def test_an_older_thread_is_hope_for_what_was_made_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever keeps the process up and may have the channel may yet send."""
+    ch = mpg.Chan[int]()
+    looked = threading.Event()
+    others_alive = HostPort.others_alive
+
+    def look(port: HostPort, idents: set[int]) -> bool:
+        found = others_alive(port, idents)
+        looked.set()
+        return found
+
+    def sends() -> None:
+        assert looked.wait(30)
+        ch.send(7)
+
+    monkeypatch.setattr(HostPort, "others_alive", look)
+    thread = threading.Thread(target=sends)
+    thread.start()
+    try:
+        assert mpg.run(ch.recv, procs=1) == 7
+    finally:
+        looked.set()
+        thread.join()
 
 
 def test_an_older_daemon_thread_is_none() -> None:
