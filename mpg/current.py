@@ -141,7 +141,9 @@ class PlainM:
         """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
-        gp.posted = False
+        if gp.posted:  # by one whose wait a signal has ended: nobody else is to be woken by that
+            gp.posted = False
+            gp.note.acquire(False)
         lock.release()
         try:
             if gp.note.acquire(timeout=-1 if ns < 0 else min(ns / 1e9, threading.TIMEOUT_MAX)):

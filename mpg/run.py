@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from .current import PLAIN, runs, tls, user_calls
 from .debug.schedtrace import schedtrace as sched_line
 from .host import fork
-from .host.port import HostPort, gil_enabled
+from .host.port import POLLERS, HostPort, gil_enabled
 from .host.procs import default_procs
 from .host.signals import Signals
 from .host.spare import join
@@ -25,6 +25,7 @@ from .sched.join import wake_joiners
 from .sched.proc import schedule
 from .sched.runq import drop_fresh
 from .sched.structs import M, Sched
+from .seconds import to_ns
 from .status import GDEAD
 from .trace.record import Recorder
 from .trace.target import recorder_for, save
@@ -65,6 +66,7 @@ def run(
             SystemExit(143).
 
     Raises:
+        TypeError, ValueError: an argument of the wrong kind, or out of its range.
         RuntimeError: inside another run on the same thread.
         DeadlockError: all G's are asleep.
         OSError: the file for the trace cannot be written.
@@ -75,10 +77,20 @@ def run(
     if not callable(main):
         raise TypeError(f"mpg.run needs a function, not {type(main).__name__}")
     n = default_procs() if procs is None else procs
-    if not isinstance(n, int) or n < 1:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"procs must be a positive int, not {procs!r}")
     if not isinstance(shutdown_timeout, (int, float)) or not shutdown_timeout >= 0:
         raise ValueError(f"shutdown_timeout is a number of seconds, not {shutdown_timeout!r}")
+    if caps is not None and not isinstance(caps, Capabilities):
+        raise TypeError(f"caps is a mpg.port.Capabilities, not {type(caps).__name__}")
+    if poller not in POLLERS:
+        raise ValueError(f"poller is 'epoll' or 'selectors', not {poller!r}")
+    report_ns, schedtrace_ns = (
+        0 if seconds is None else to_ns(seconds, what)
+        for what, seconds in (("stall_report", stall_report), ("schedtrace", schedtrace))
+    )
+    if report_ns < 0 or schedtrace_ns < 0:
+        raise ValueError("stall_report and schedtrace are times that are not negative")
     check_build()
     port = HostPort(caps, poller)
     recorder, path = recorder_for(trace, kept=False)
@@ -95,8 +107,8 @@ def run(
         prepare = partial(recorder.begin, metadata=metadata, shared=False)
     sched, m0 = boot(port, n, main, args, copy_context(), prepare=prepare)
     sched.detect_deadlock = deadlock
-    sched.stall_report_ns = int((stall_report or 0) * 1e9)
-    sched.schedtrace_ns = int((schedtrace or 0) * 1e9)
+    sched.stall_report_ns = report_ns
+    sched.schedtrace_ns = schedtrace_ns
     sched.schedtrace = lambda now: print(sched_line(sched, now), file=sys.stderr, flush=True)
     fork.register()
     hard: BaseException | None = None

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         import matplotlib as mpl
     except ImportError:
-        return fail("figures need matplotlib: pip install 'mpg-sched[viz]'")
+        return fail("figures need matplotlib: pip install matplotlib")
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 

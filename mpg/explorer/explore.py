@@ -190,7 +190,6 @@ class Search:
                 pass
         if failure is not None:
             raise failure
-        self.complete = self.schedules <= most
 
     def one_pass(self, preemptions: int, most: int) -> bool:
         """False if a new shared cell has been seen."""
@@ -207,8 +206,7 @@ class Search:
                 if cost <= budget:
                     where = {**marks, n: mark}
                     stack.extend(([*plan, (n, index)], budget - cost, where) for index in tasks)
-        if stack:
-            self.schedules += 1  # it is not complete
+        self.complete = not stack
         return True
 
     def learn(self, port: ExplorerPort) -> bool:

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -46,6 +46,10 @@ cpu_clock: Callable[[int], int] | None = getattr(
 LONGEST = 1e6  #: seconds; epoll takes no more than 24 days, and a sleep may end early
 
 
+#: What `run(poller=)` may say.
+POLLERS: Final = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}
+
+
 def gil_enabled() -> bool:
     """Does this interpreter run one thread at a time?"""
     return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
@@ -64,9 +68,7 @@ class HostPort:
         self.new_token_lock: Any = TokenLock
         self.new_ring: Any = deque
         self.new_slot: Any = list
-        self.new_poller: Any = {None: default_poller, "epoll": EpollPoller, "selectors": SelectorsPoller}[
-            poller
-        ]
+        self.new_poller: Any = POLLERS[poller]
         self.spares = SpareMs("spare")
         self.dns = SpareMs("dns", limit=32)
         self.signals: Signals | None = None

@@ -32,6 +32,8 @@ def parse(addr: Address) -> tuple[str, int]:
             raise ValueError(f"missing port in address {addr!r}")
         if host.startswith("[") and host.endswith("]"):
             host = host[1:-1]
+        elif addr.startswith("["):
+            raise ValueError(f"missing {'port' if addr.endswith(']') else repr(']')} in address {addr!r}")
         elif ":" in host:
             raise ValueError(f"too many colons in address {addr!r}: an IPv6 host stands in brackets")
         if not (service.isascii() and service.isdigit()):

@@ -30,6 +30,8 @@ class Listener(NetFD):
     __slots__ = ("_accept", "_family", "_turns")
 
     def __init__(self, sock: socket.socket) -> None:
+        if not isinstance(sock, socket.socket):
+            raise TypeError(f"Listener takes a listening stream socket, not {type(sock).__name__}")
         sock.setblocking(False)
         super().__init__(sock)
         self._accept: Any = sock._accept  # type: ignore[attr-defined]  # (fd, address), without a socket object

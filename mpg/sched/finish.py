@@ -3,8 +3,8 @@
 `stop_locked` only raises a flag and every doorbell. Then each M, on its own g0, drops nothing that has begun:
 its started G's are resumed in creation order with `Unwind`, so their `finally` blocks run; a park during that
 raises again; after 100 raises the G is abandoned and named. Running G's meet `Unwind` at their next operation
-(`proc.checkpoint`), and so do those whose wait somebody has ended already: what they were given is not lost. Fresh G's
-are dropped.
+(`doorbell.checkpoint`), and so do those whose wait somebody has ended already: what they were given is not lost.
+Fresh G's are dropped.
 
 Rejected: throwing GreenletExit into the greenlets from one thread. A greenlet can be switched to only by the
 thread that made it.

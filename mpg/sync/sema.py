@@ -44,7 +44,7 @@ class Sema:
     def begin(self, *, gives: bool = False) -> Any:
         """The start of every public operation: the current M, with the lock held.
 
-        `gives`: it gives something back (`proc.giving_back`).
+        `gives`: it gives something back (`doorbell.giving_back`).
         """
         mp = tls.m
         if mp.attn:

@@ -158,9 +158,18 @@ class Trace:
     ) -> Trace:
         """The events with t0 <= ts < t1 of these kinds that happen to, or name, this G, P and M.
 
+        Args:
+            t0, t1: ns on the trace's own clock, as in `ts`; not seconds from its start.
+            g, p, m: numbers.
+            kind: the name or code of an event, or several.
+
         Raises:
             ValueError: there is no event of that kind.
+            TypeError: a time or a number that is no int.
         """
+        for name, value in (("t0, in ns,", t0), ("t1, in ns,", t1), ("g", g), ("p", p), ("m", m)):
+            if value is not None and not isinstance(value, int | np.integer):
+                raise TypeError(f"{name} is an int, not {value!r}")
         keep = np.ones(len(self), bool)
         if t0 is not None:
             keep &= self.ts >= t0

@@ -108,6 +108,7 @@ def test_more_preemptions_are_more_schedules() -> None:
 
 def test_a_search_that_is_given_up_says_so() -> None:
     found = explore(right_update, most=10)
+    assert found.schedules == 10
     assert not found.complete
 
 

@@ -128,6 +128,27 @@ def test_a_wrong_shutdown_timeout(wrong: Any) -> None:
         mpg.run(int, shutdown_timeout=wrong)
 
 
+@pytest.mark.parametrize(
+    ("knobs", "error", "text"),
+    [
+        ({"procs": True}, ValueError, "procs"),
+        ({"poller": "kqueue"}, ValueError, "poller is 'epoll' or 'selectors', not 'kqueue'"),
+        ({"caps": "go"}, TypeError, "caps"),
+        ({"stall_report": "x"}, TypeError, "stall_report is a number"),
+        ({"stall_report": float("nan")}, ValueError, "stall_report is not NaN"),
+        ({"schedtrace": -1}, ValueError, "not negative"),
+    ],
+    ids=str,
+)
+def test_wrong_options(knobs: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        mpg.run(int, **knobs)
+
+
+def test_a_stall_report_after_for_ever() -> None:
+    assert mpg.run(lambda: 7, stall_report=float("inf")) == 7
+
+
 def test_no_thread_for_sysmon(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise RuntimeError("can't start new thread")

@@ -216,3 +216,9 @@ def test_filter():
     assert trace.filter(g=2).metadata["partial"]
     with pytest.raises(ValueError):
         trace.filter(kind="GoStrat")
+
+
+@pytest.mark.parametrize("wrong", [{"t0": 0.1}, {"t1": 1e9}, {"g": "x"}], ids=str)
+def test_a_filter_takes_ints(wrong):
+    with pytest.raises(TypeError, match="is an int"):
+        Trace.from_text("").filter(**wrong)
