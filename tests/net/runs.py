@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import struct
 import threading
@@ -20,6 +22,7 @@ from mpg.port import HOST, Capabilities
 T = TypeVar("T")
 
 LOCAL = "127.0.0.1"
+BIG = os.urandom(3 << 20)  # more than both ends' buffers hold
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,17 @@ def fill(conn: mpg.net.Conn) -> None:
     """Send until it fails."""
     while True:
         conn.sendall(bytes(1 << 20))
+
+
+def echo(conn: mpg.net.Conn) -> None:
+    with conn:
+        while data := conn.recv():
+            conn.sendall(data)
+
+
+def echo_until_reset(conn: mpg.net.Conn) -> None:
+    with contextlib.suppress(ConnectionError):
+        echo(conn)
 
 
 def elsewhere(fn: Callable[..., object], *args: Any) -> mpg.G:
