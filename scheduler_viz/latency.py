@@ -64,7 +64,9 @@ def latency_histogram(
     ax = axes(ax, (9, 4))
     title(ax, "from runnable to running")
     if not len(rows):
-        return empty(ax, "no G began to run in this trace" if t0 is t1 is None else "no G began to run here")
+        return empty(
+            ax, "no G became runnable and then ran in this trace" if t0 is t1 is None else "none here"
+        )
     positive = rows["low"][rows["low"] > 0]
     zero = (float(positive.min()) / 4, float(positive.min()) / 2) if len(positive) else (0.5e-9, 1e-9)
     left = np.where(rows["low"] > 0, rows["low"], zero[0])

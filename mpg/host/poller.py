@@ -44,7 +44,7 @@ class EpollPoller:
         """Register `pd` unless it is."""
         if pd.armed:
             return
-        mask = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+        mask = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLPRI | select.EPOLLET
         try:
             self.epoll.register(pd.fd, mask)
         except FileExistsError:  # the fd was closed and reused while a duplicate kept the old file open
@@ -59,6 +59,8 @@ class EpollPoller:
         if not events:
             return False
         events.reverse()
+        if self.signals is not None:
+            drain(self.signals[0])
         return deliver(mp, events, self.pds) > 0
 
     def wakeup(self) -> None:
@@ -126,7 +128,7 @@ class SelectorsPoller:
         out = []
         for key, ev in reversed(events):
             if key.fd == self.inner.fileno():
-                self.drain()
+                drain(self.inner)
                 continue
             mask = (READ if ev & selectors.EVENT_READ else 0) | (WRITE if ev & selectors.EVENT_WRITE else 0)
             out.append((key.fd, mask))
@@ -136,13 +138,6 @@ class SelectorsPoller:
             if pd is not None:
                 self.watch(fd, self.interest(pd))
         return woken
-
-    def drain(self) -> None:
-        try:
-            while self.inner.recv(4096):
-                pass
-        except BlockingIOError:
-            pass
 
     def wakeup(self) -> None:
         try:
@@ -163,6 +158,15 @@ class SelectorsPoller:
         self.inner.close()
         self.outer.close()
         self.pds.clear()
+
+
+def drain(sock: socket.socket) -> None:
+    """Read what wake-ups have left: once the buffer is full no more are noticed."""
+    try:
+        while sock.recv(4096):
+            pass
+    except BlockingIOError:
+        pass
 
 
 default_poller: Any = EpollPoller if hasattr(select, "epoll") and hasattr(os, "eventfd") else SelectorsPoller

@@ -172,7 +172,7 @@ class HostPort:
         if threading.current_thread() is sched.m0.thread:
             watch(on)
         else:
-            post(sched.m0, lambda mp: watch(on))
+            post(sched.m0, lambda mp: watch(bool(sched.on_term)))  # as it is by then
 
     def foreign_threads(self) -> bool:
         return any(

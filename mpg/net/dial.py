@@ -63,14 +63,25 @@ def connect(family: int, sockaddr: Any, deadline: float | None) -> Conn:
                 conn.set_write_deadline(deadline - tls.m.now() / 1e9)
             mp = tls.m
             pd = conn._attach(mp, write=True)
-            pd.wready = False
-            while not pd.wready:  # only an event says that the attempt has ended; the deadline wakes too
+            ended = False
+            while not ended:
+                pd.wready = False  # only an event says that the attempt has ended; the deadline wakes too
                 conn._wait_write(mp, pd)
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                # It may be one of an old file with the same number, which a duplicate keeps open (Go: issue 19289).
+                ended = bool(code) or is_connected(sock)
             conn.set_write_deadline(None)
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, f"cannot connect to {text_of(sockaddr)}: {os.strerror(code)}")
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError as exc:
+        return exc.errno != errno.ENOTCONN
+    return True

@@ -20,7 +20,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from ..current import HOST_WORLD, new_lock, tls
 from ..errors import ClosedError, SimulationError
@@ -31,6 +31,9 @@ from ..seconds import to_ns
 from ..status import IO_WAIT
 
 __all__ = ["NetFD", "net_error"]
+
+#: Where a short read means that there is no more. (On AF_UNIX it may have stopped at passed descriptors.)
+STREAMS = (socket.AF_INET, socket.AF_INET6)
 
 
 class NetFD:
@@ -100,6 +103,7 @@ class NetFD:
                     break
             else:
                 pd = PollDesc(mp, self._fd)
+                pd.hup = self._sock.family not in STREAMS
                 self._pds = (*(pd for pd in self._pds if not pd.mp.exited), pd)
             if write:  # under the lock, or it would outlive a `close` that comes right now
                 self._wpd = pd
@@ -177,7 +181,10 @@ class NetFD:
     # -- the end
 
     def close(self) -> None:
-        """Close. Whoever waits on it gets ClosedError. A second call does nothing. Any thread may call it."""
+        """Close. Whoever waits on it gets ClosedError. A second call does nothing. Any thread may call it.
+
+        A connection that several threads have used is shut down, so a process that shares it loses it too.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -190,7 +197,7 @@ class NetFD:
             pds = self._pds
             others = [pd for pd in pds if pd.mp is not mp]
             self._refs = len(others)
-        if others:
+        if others and self._shuts_down(others):
             with contextlib.suppress(OSError):  # the peer need not wait for the letters
                 self._sock.shutdown(socket.SHUT_RDWR)
         for pd in pds:
@@ -205,12 +212,19 @@ class NetFD:
             if not post(pd.mp, letter):
                 letter(pd.mp)
 
+    def _shuts_down(self, others: list[PollDesc]) -> bool:
+        """Shut it down before these others have let go of it?"""
+        return True
+
     def _unref(self) -> None:
         with self._lock:
             self._refs -= 1
             last = not self._refs
         if last:
             self._sock.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot copy or pickle a {type(self).__name__}")
 
     def __enter__(self) -> Self:
         return self

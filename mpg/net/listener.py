@@ -6,6 +6,7 @@ direction of a socket once.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +28,7 @@ BACKLOG = 4096  # Go: maxListenerBacklog reads net.core.somaxconn, which caps th
 class Listener(NetFD):
     """Accepts connections. Iterating yields them until the listener is closed."""
 
-    __slots__ = ("_accept", "_family", "_turns")
+    __slots__ = ("_accept", "_family", "_pid", "_turns")
 
     def __init__(self, sock: socket.socket) -> None:
         if not isinstance(sock, socket.socket):
@@ -36,7 +37,8 @@ class Listener(NetFD):
         super().__init__(sock)
         self._accept: Any = sock._accept  # type: ignore[attr-defined]  # (fd, address), without a socket object
         self._family = sock.family
-        self._turns: dict[int, Mutex] = {}  # by M
+        self._pid = os.getpid()  # which has made it
+        self._turns: dict[Any, Mutex] = {}  # by M
 
     @property
     def addr(self) -> Any:
@@ -80,19 +82,22 @@ class Listener(NetFD):
 
     def _wait_turn(self, mp: Any, pd: PollDesc) -> None:
         """Wait for a connection, after those who already do on this M."""
-        turn = self._turns.get(mp.id)
+        turn = self._turns.get(mp)
         if turn is None:
-            turn = self._turns[mp.id] = Mutex()
+            for other in list(self._turns):  # of runs that are over
+                if other.exited:
+                    del self._turns[other]
+            turn = self._turns[mp] = Mutex()
         turn.lock()
         try:
             if not self._closed and not pd.rready:
                 self._park(mp, mp.curg, pd, pd.r, write=False)
         finally:
-            try:
-                turn.unlock()
-            except BaseException:  # the end of this G comes here; the turn is still ours
-                turn.unlock()
-                raise
+            turn.unlock()
+
+    def _shuts_down(self, others: list[PollDesc]) -> bool:
+        """Nobody may connect after a close. But a worker that was forked shares it with its siblings (prefork)."""
+        return os.getpid() == self._pid
 
     def __iter__(self) -> Iterator[Conn]:
         while True:

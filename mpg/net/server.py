@@ -113,6 +113,7 @@ class Server:
         self._route_term(mp)
         try:
             self._accept_loop()
+            self.close()  # if it was the listener that somebody has closed
             self._drain()
         finally:
             sched.on_help.remove(self._make_helper)
@@ -217,7 +218,7 @@ class Server:
     def _run(self, conn: Conn) -> None:
         try:
             self.handler(conn)
-        except (ConnectionError, ClosedError) as exc:
+        except (BrokenPipeError, ConnectionAbortedError, ConnectionResetError, ClosedError) as exc:
             with self._lock:
                 self.stats.resets += 1
             log.debug("connection from %s: %s", text_of(conn.remote_addr), exc)

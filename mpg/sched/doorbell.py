@@ -43,7 +43,10 @@ def checkpoint(mp: Any, *objects: Any) -> None:
     stopping = attend(mp)
     if gp.pending is not None:
         exc, gp.pending = gp.pending, None
-        raise exc
+        try:
+            raise exc
+        finally:
+            del exc  # or it would hold this frame, which holds it
     if stopping:
         if not gp.unwinds:
             gp.unwinds = 1
@@ -93,7 +96,7 @@ def attend(mp: M) -> bool:
             stop(sched, mp.strike)
     if mp.sigterm:
         mp.sigterm = False
-        for drain in sched.on_term:
+        for drain in list(sched.on_term):
             mp.newproc(new_g(new_goid(mp), drain, (), None, copy_context(), None, 0))
     if mp.pendings:
         mp.pendings = [gp for gp in mp.pendings if gp.pending is not None and gp.atomicstatus != GDEAD]

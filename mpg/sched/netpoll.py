@@ -32,7 +32,8 @@ __all__ = ["IOWait", "PollDesc", "claim_io", "deliver"]
 # Event bits. They are those of epoll, so that its events need no translation.
 READ = 0x001  # EPOLLIN
 WRITE = 0x004  # EPOLLOUT
-BOTH = READ | WRITE  # whatever is greater contains EPOLLERR, EPOLLHUP or EPOLLRDHUP
+BOTH = READ | WRITE
+MORE = ~BOTH  # EPOLLERR, EPOLLHUP, EPOLLRDHUP, or EPOLLPRI: urgent data, at which a read stops short
 
 
 class PollDesc:
@@ -99,7 +100,7 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
         pd = pds.get(fd)
         if pd is None:
             continue
-        if mask > BOTH:
+        if mask & MORE:
             pd.hup = True
             mask = BOTH
         if mask & WRITE:

@@ -25,12 +25,12 @@ __all__ = ["newproc_on", "place_fresh", "unplace"]
 def place_fresh(mp: M, load: dict[M, int]) -> M:
     """The M to start the next G on: the one with the least `load`, or a new one while there are fewer than P's.
 
-    Those that sysmon has found stuck are left out.
+    Those that sysmon has found stuck, that are in `blocking`, or that a G has locked are left out.
     """
     sched = mp.sched
     with sched.lock:
         stuck = {pp.m for pp in list(sched.helped)}
-        ms = [m for m in sched.allm if not m.exited and m not in stuck]
+        ms = [m for m in sched.allm if not (m.exited or m.insyscall or m.lockedg is not None or m in stuck)]
         new = new_m_locked(sched) if len(ms) < sched.gomaxprocs else None
     if new is not None:
         try:

@@ -111,7 +111,10 @@ def raise_abort(gp: G) -> NoReturn:
     """Raise what `abort` ended the wait of `gp` with."""
     exc, gp.wake_exc = gp.wake_exc, None
     assert exc is not None
-    raise exc
+    try:
+        raise exc
+    finally:
+        del exc  # or it would hold this frame, which holds it
 
 
 def new_goid(mp: M) -> int:

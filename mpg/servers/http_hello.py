@@ -71,7 +71,7 @@ def http_hello(conn: Conn) -> None:
     while keep_alive:
         if now() - renewed > RENEW:
             renewed = now()
-            conn.set_read_deadline(IDLE)
+            conn.set_deadline(IDLE)  # nor may it leave our answers unread
         try:
             data = conn.recv()
         except TimeoutError:

@@ -203,7 +203,12 @@ def idle_while_overloaded(trace: Trace, ncpus: int | None = None) -> Overload:
     A P is idle when no G runs on it or holds it in a call, so one that looks for work counts. The number of P's is
     `ncpus`, or what ProcsChange says, or metadata "procs". The global queue is a queue like that of a P. Without
     recorded lengths a runnable G counts for the P that made it so.
+
+    Raises:
+        ValueError: the trace is what `filter` has left: that no G runs on a P says nothing there.
     """
+    if trace.metadata.get("partial"):
+        raise ValueError("idle while overloaded needs a whole trace, not a filtered one")
     busy = spans_p(trace)
     busy = busy[(busy["state"] == RUNNING) | (busy["state"] == SYSCALL)]
     change = np.flatnonzero(trace.kind == ev.ProcsChange)
@@ -211,11 +216,8 @@ def idle_while_overloaded(trace: Trace, ncpus: int | None = None) -> Overload:
         procs_t, procs = trace.ts[change], np.diff(trace.a[change], prepend=0)
         procs_t[0] = trace.ts[0]  # what came before the first is not known
     else:
-        count = (
-            ncpus
-            if ncpus is not None
-            else trace.metadata.get("procs", len(np.unique(spans_p(trace)["lane"])))
-        )
+        seen = len(np.unique(spans_p(trace)["lane"]))
+        count = trace.metadata.get("procs", seen) if ncpus is None else ncpus
         procs_t, procs = trace.ts[:1].copy(), np.full(len(trace.ts[:1]), count)
     queue_t, queue, length = lengths(trace)
     order = np.argsort(queue, kind="stable")

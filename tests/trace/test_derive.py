@@ -270,3 +270,10 @@ def test_summary(trace):
     ]
     assert any(line.split()[:2] == ["preempted", "1"] for line in text.splitlines())
     assert any(line.split()[:3] == ["chan", "receive", "1"] for line in text.splitlines())
+
+
+def test_idle_while_overloaded_of_a_part():
+    """What was left out might have run: no number is better than a wrong one."""
+    trace = Trace.from_text(SCHEDVIZ.format(procs=2, lengths="")).filter(g=1)
+    with pytest.raises(ValueError, match="whole trace"):
+        idle_while_overloaded(trace)

@@ -96,9 +96,9 @@ def test_latencies_that_are_zero_have_a_bar():
 
 def test_no_latencies(story):
     words = [text.get_text() for text in viz.latency_histogram(Trace.from_text("")).texts]
-    assert words == ["no G began to run in this trace"]
+    assert words == ["no G became runnable and then ran in this trace"]
     ax = viz.latency_histogram(story, t0=43 * NS, t1=49 * NS)
-    assert [text.get_text() for text in ax.texts] == ["no G began to run here"]
+    assert [text.get_text() for text in ax.texts] == ["none here"]
 
 
 def handoffs_of(text):
