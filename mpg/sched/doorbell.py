@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import inside_operation, note_foreign
 from ..errors import Unwind
-from ..status import GDEAD, GRUNNABLE
+from ..status import GDEAD, GRUNNABLE, GWAITING
 from .finish import stop
 from .g import new_g
 from .park import leave_p
@@ -99,7 +99,7 @@ def attend(mp: M) -> bool:
         for drain in list(sched.on_term):
             mp.newproc(new_g(new_goid(mp), drain, (), None, copy_context(), None, 0))
     if mp.pendings:
-        mp.pendings = [gp for gp in mp.pendings if gp.pending is not None and gp.atomicstatus != GDEAD]
+        mp.pendings = [gp for gp in mp.pendings if still_pending(mp, gp)]
         if mp.pendings:
             mp.attn = True
     pp = mp.p
@@ -128,6 +128,19 @@ def arrive(mp: M, gp: G) -> None:
     gp.ticket = pp.ticket
     pp.ticket += 1
     mp.lq.append(gp)
+
+
+def still_pending(mp: M, gp: G) -> bool:
+    """Has `gp` yet to meet its exception? It may have parked again in the middle of an operation (`Mutex.lock`)."""
+    exc = gp.pending
+    if exc is None or gp.atomicstatus == GDEAD:
+        return False
+    if gp.atomicstatus == GWAITING:
+        gp.pending = None
+        if abort(mp, gp, exc):
+            return False
+        gp.pending = exc
+    return True
 
 
 def interrupt(mp: M, gp: G, exc: BaseException) -> None:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
+from conformance.worlds import until
 
 import mpg
 from mpg.sched import park, timers
+from mpg.sched.doorbell import interrupt
 from mpg.status import SLEEP
 from mpg.trace import record
 
@@ -211,3 +213,29 @@ def test_ctrl_c_together_with_an_item_on_an_ordinary_thread() -> None:
     for _ in range(20):
         with pytest.raises(KeyboardInterrupt):
             receive()
+
+
+def test_an_exception_for_a_g_that_parks_again_in_the_same_operation() -> None:
+    """It has been woken to compete for a mutex, which is taken again: it does not get there by itself."""
+
+    def main() -> BaseException:
+        mutex = mpg.sync.Mutex()
+        raised: list[BaseException] = []
+
+        def waits() -> None:
+            try:
+                mutex.lock()
+            except KeyError as exc:
+                raised.append(exc)
+
+        mutex.lock()
+        g = mpg.go(waits)
+        until(lambda: g.status == "waiting")
+        mutex.unlock()
+        assert mutex.try_lock()
+        assert g.status == "runnable"
+        interrupt(mpg.current.tls.m, g, KeyError())
+        until(lambda: g.status == "dead")
+        return raised[0]
+
+    assert isinstance(mpg.run(main, procs=1), KeyError)
