@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -19,6 +20,7 @@ class FakeSocket:
     """What NetFD needs of a socket."""
 
     closed = 0  # how often
+    family = socket.AF_INET
 
     def fileno(self) -> int:
         return 77
