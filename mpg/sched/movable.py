@@ -14,10 +14,12 @@ from .mlife import wakep
 from .ready import ready_without_p
 from .runq import put, put_global_locked
 from .stacks import BaseM
+from .timed import ArmCommit
 
 if TYPE_CHECKING:
     from ..port import Stack
     from .g import G
+    from .timers import RTimer
 
 __all__ = ["MovableM"]
 
@@ -32,6 +34,10 @@ class MovableM(BaseM):
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
         return self.leave_for_g0(gp, lock)
+
+    def arm(self, t: RTimer, until: int, lock: Any) -> Any:
+        """As PinnedM.arm, on g0."""
+        return ArmCommit(t, until, lock)
 
     def gosched_m(self, gp: G) -> Stack:
         """As PinnedM.gosched_m, queued from g0."""

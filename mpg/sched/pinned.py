@@ -12,10 +12,12 @@ from ..status import GRUNNABLE, GRUNNING, GWAITING
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
 from .stacks import BaseM
+from .timers import add_timer
 
 if TYPE_CHECKING:
     from ..port import Stack
     from .g import G
+    from .timers import RTimer
 
 __all__ = ["PinnedM"]
 
@@ -33,6 +35,11 @@ class PinnedM(BaseM):
         gp.atomicstatus = GWAITING
         lock.release()
         return self.leave(gp)
+
+    def arm(self, t: RTimer, until: int, lock: Any) -> Any:
+        """Arm the timer of a timed park. If it fires at once, that is a letter."""
+        add_timer(self, t, until)
+        return lock
 
     def gosched_m(self, gp: G) -> Stack:
         """Running to runnable, at the global tail; whom to switch to (Go: gosched_m)."""

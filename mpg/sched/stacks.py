@@ -8,7 +8,7 @@ always started from g0, because a greenlet inherits the recursion depth of whoev
 * `movable.MovableM`: stacks move between M's. The moment a lock is released, another M may resume the G, so
   everything that makes the G visible (`release`, the global queue) happens on g0, after the switch: Go's mcall.
 
-Those are the only differences, in `park_m`, `gosched_m`, `goyield_m`, and what `goexit0` does next.
+Those are the only differences, in `park_m`, `gosched_m`, `goyield_m`, `arm`, and what `goexit0` does next.
 
 A frame that is left by a switch and returned through afterwards costs twice an ordinary call (100 ns, a fifth of
 the switch itself). So what happens before the switch is a method that returns the stack to switch to, named as what Go
@@ -41,8 +41,8 @@ from .ready import newproc, raise_abort
 from .runq import get_local
 from .steal import rob, steal
 from .structs import M
-from .timed import TimeOut, time_out
-from .timers import RTimer, add_timer, stop_timer
+from .timed import RELEASED, TimeOut, time_out
+from .timers import RTimer, stop_timer
 
 if TYPE_CHECKING:
     from ..port import Stack
@@ -169,15 +169,26 @@ class BaseM(M):
         if ns < 0 or self.p is None:  # without a P the run is ending, and `unwind` resumes it
             self.gopark(gp, lock, reason)
             return False
-        out = TimeOut(gp, gp.waiting)
+        out = TimeOut(gp)
         t = RTimer(time_out, out)
-        add_timer(self, t, self.now() + ns)
         try:
-            self.gopark(gp, lock, reason)
+            commit = self.arm(t, self.now() + ns, lock)
+        except RuntimeError:  # in a signal handler that has interrupted this P's timers
+            lock.release()
+            if gp.waiting.cancel(gp):
+                raise
+            self.gopark(gp, RELEASED, reason)  # claimed already, so `ready` follows
+            return False
+        try:
+            self.gopark(gp, commit, reason)
         finally:
             if not out.claimed and not stop_timer(t):
                 out.settle()
         return out.claimed
+
+    def arm(self, t: RTimer, until: int, lock: Any) -> Any:
+        """Arm the timer of a timed park. What that is to release."""
+        raise NotImplementedError
 
     def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
         raise NotImplementedError

@@ -13,7 +13,7 @@ from typing import Any
 
 import mpg
 from mpg.current import tls
-from mpg.explorer import Explored, explore, pause
+from mpg.explorer import Explored, explore, pause, point
 from mpg.explorer.cells import here
 from mpg.sched import sysmon
 
@@ -72,6 +72,12 @@ def beside(fn: Callable[[], Any]) -> Any:
     g = mpg.go(child)
     pause()
     return g
+
+
+def pass_time() -> None:
+    """Two milliseconds in which nobody of the program moved."""
+    point()
+    port().time += 2_000_000
 
 
 def sysmon_does(act: Callable[[Any], Any]) -> None:

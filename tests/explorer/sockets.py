@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from explorer.modelling import beside, model, port
+from explorer.modelling import beside, model, pass_time, port
 
 import mpg
 from mpg.current import tls
@@ -95,12 +95,6 @@ def wait_against_close() -> None:
         mpg.gosched()  # the letter comes
         assert sock.closed == 1
     assert ends == ["closed"]
-
-
-def pass_time() -> None:
-    """Two milliseconds in which nobody of the program moved."""
-    point()
-    port().time += 2_000_000
 
 
 @model("host", procs=1)

@@ -216,11 +216,18 @@ TWINS = (
         "            except IndexError:  # another case of that select was claimed first\n                pass\n",
     ),
     Twin(
-        "a timed wait does not let the timer's callback finish",
+        "a select's time wakes it though it has been served",
         "select_timeout_against_send-host",
         "sched/timed.py",
         "        if out.waiting.cancel(out.gp):\n            out.claimed = True\n            ready(mp, out.gp)\n",
         "        out.waiting.cancel(out.gp)\n        out.claimed = True\n        ready(mp, out.gp)\n",
+    ),
+    Twin(
+        "a timed wait's timer is armed before its stack has been left",
+        "timed_wait_fires_at_once-go",
+        "sched/movable.py",
+        "        return ArmCommit(t, until, lock)\n",
+        "        from .timers import add_timer\n\n        add_timer(self, t, until)\n        return lock\n",
     ),
     Twin(
         "stop does not look whether the timer has fired",

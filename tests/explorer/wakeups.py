@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
-from explorer.modelling import beside, model, port
+from explorer.modelling import beside, model, pass_time, port
 
 import mpg
 from mpg import selectgo
@@ -52,7 +52,8 @@ def plain_thread_wakes() -> None:
         assert ch.recv() == 7
 
 
-@model("host", "go")
+@model("host")
+@model("go", preemptions=1)
 def reset_against_select() -> None:
     """A stopped timer is started again while a receiver plans how long to wait for it."""
     timer = mpg.Timer(1)
@@ -192,6 +193,16 @@ def select_timeout_against_send() -> None:
         found = mpg.select(mpg.recv_case(ch), timeout=0.001)
         g.join()
     assert found.value == 1 or ch.try_recv().value == 1
+
+
+@model("host", "go", preemptions=1)
+def timed_wait_fires_at_once() -> None:
+    """A select's time is up before it has parked, and another M sees that first."""
+    ch = mpg.Chan[int]()
+    g = beside(pass_time)
+    with window():
+        assert mpg.select(mpg.recv_case(ch), timeout=0.001) == (-1, None, False, None)
+        g.join()
 
 
 # Timers.

@@ -155,6 +155,33 @@ def test_a_timer_in_the_middle_of_a_timer(monkeypatch: pytest.MonkeyPatch) -> No
     assert "would wait for itself" in str(raised[0])
 
 
+def test_a_timed_wait_in_the_middle_of_a_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot arm its timer, so it raises, and gives back the channel."""
+    raised: list[BaseException] = []
+
+    def push(heap: Any, entry: Any) -> None:
+        monkeypatch.setattr(timers, "heappush", heappush)
+        try:
+            interrupt()
+        except RuntimeError as exc:
+            raised.append(exc)
+        heappush(heap, entry)
+
+    heappush = timers.heappush
+    interrupt = lambda: mpg.select(mpg.recv_case(ch), timeout=1)  # noqa: E731
+
+    def main() -> None:
+        monkeypatch.setattr(timers, "heappush", push)
+        mpg.after_func(60, int).stop()
+        assert not ch.try_send(1)  # nobody waits, and nobody holds it
+        mpg.go(ch.send, 2)
+        assert ch.recv() == 2
+
+    ch = mpg.Chan[int]()
+    mpg.run(main, procs=1)
+    assert "would wait for itself" in str(raised[0])
+
+
 def test_an_event_in_the_middle_of_packing_events(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that a finalizer records while a chunk is packed is lost or doubled."""
     packs: list[int] = []
