@@ -75,7 +75,7 @@ def two_worlds() -> Any:
     """A program on threads, over the same program in virtual time."""
     recorder = mpg.trace.Recorder()
     mpg.run(main, procs=3, trace=recorder)
-    traces = [recorder.trace, mpg.simulate(main, procs=3, seed=1).trace]
+    traces = [recorder.trace, mpg.simulate(main, procs=3).trace]
     python = traces[0].metadata["python"]
     build = "one GIL" if traces[0].metadata["gil"] else "no GIL"
     titles = [

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..current import tls
 from ..status import PRUNNING
-from ..trace.events import Handoff, MWake, ProcsChange, ProcSteal, ProcStop
+from ..trace.events import Handoff, MWake, ProcsChange, ProcStop
 from .idle import (
     mget_locked,
     pidleget_spinning_locked,
@@ -75,14 +75,22 @@ def take_p(mp: M, pp: P) -> bool:
 
     Pairs with `syscall.exitsyscall`. The caller then owns the P.
     """
+    rec = None if mp.rec is None else tls.m.rec
+    when = 0
+    if rec is not None:
+        rec.reach()
     with mp.lock:
-        if not mp.insyscall or mp.p is not pp:
-            return False
-        mp.p = None
-        mp.ticket = max(mp.ticket, pp.ticket)
-        pp.m = None
-    if mp.rec is not None:
-        tls.m.rec.bare(ProcSteal, pp.id, mp.id)
+        mine = mp.insyscall and mp.p is pp
+        if mine:
+            if rec is not None:
+                when = rec.now()
+            mp.p = None
+            mp.ticket = max(mp.ticket, pp.ticket)
+            pp.m = None
+    if rec is not None:
+        rec.taken(mp, pp, when)
+    if not mine:
+        return False
     pp.syscalltick += 1
     mp.sched.stranded_events += len(mp.lq) + len(mp.gq) + (mp.next is not None)
     return True

@@ -41,6 +41,7 @@ DROP: Final = (
 )
 WIDTH: Final = 7
 RECORD: Final = 8 * PACKED  # bytes
+END: Final = np.iinfo(np.int64).max
 
 
 class Base:
@@ -51,16 +52,6 @@ class Base:
     def __init__(self) -> None:
         self.rows: Ints = np.zeros((0, WIDTH), np.int64)
         self.dropped = 0
-
-
-def parts(rec: Recorder) -> list[Ints]:
-    """The rows of each stream that have not been dropped. Under the recorder's lock."""
-    found = []
-    for stream in rec.streams:
-        pieces = [np.frombuffer(chunk, np.int64) for chunk in stream.chunks]
-        pieces.append(np.array(stream.rows.copy(), np.int64))
-        found.append(np.concatenate(pieces).reshape(-1, PACKED)[stream.skip :])
-    return found
 
 
 def kinds(records: Ints) -> Ints:
@@ -113,7 +104,8 @@ def number_objects(rec: Recorder, kind: Ints, b: Ints) -> None:
 def read(rec: Recorder) -> tuple[list[Ints], int]:
     """The seven columns of all that is kept, in causal order, and how many events were dropped."""
     with rec.lock:
-        found = parts(rec)
+        last = END if rec.over or rec.shared else whole_until(rec)
+        found = [rows_until(stream, last) for stream in rec.streams]
         base = rec.base
         head = base.rows if base is not None else np.zeros((0, WIDTH), np.int64)
         dropped = base.dropped if base is not None else 0
@@ -122,7 +114,7 @@ def read(rec: Recorder) -> tuple[list[Ints], int]:
     with rec.lock:
         number_objects(rec, columns[1], columns[6])
     if base is not None:
-        columns[0][: len(head)] = columns[0][len(head) :].min(initial=np.iinfo(np.int64).max)
+        columns[0][: len(head)] = columns[0][len(head) :].min(initial=END)
     return columns, dropped
 
 
@@ -144,6 +136,8 @@ def drop_oldest(rec: Recorder) -> None:
     """Replace the oldest rows by the state that they lead to. Under the recorder's lock."""
     base = rec.base or Base()
     last = moment(rec, rec.kept - rec.limit + max(DROP * rec.chunk // PACKED, len(base.rows)))
+    if not rec.shared:
+        last = min(last, whole_until(rec))
     old = [rows_until(stream, last) for stream in rec.streams]
     columns, order, origin = ordered(base.rows, old, shared=rec.shared)
     taken = origin[order]
@@ -179,6 +173,12 @@ def moment(rec: Recorder, wanted: int) -> int:
 
 def first_time(chunk: bytes) -> int:
     return int.from_bytes(chunk[:8], sys.byteorder)
+
+
+def whole_until(rec: Recorder) -> int:
+    """A time up to which everything is written that was seen by then; M's go on writing."""
+    now = rec.now()
+    return min([now, *(owes - 1 for owes in [stream.owes for stream in rec.streams] if owes)])
 
 
 def rows_until(stream: Stream, last: int) -> Ints:

@@ -56,13 +56,14 @@ BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.i
 class Stream:
     """What one M has written: packed chunks, and the list that it writes to. `skip` rows have been dropped."""
 
-    __slots__ = ("chunks", "rolls", "rows", "skip")
+    __slots__ = ("chunks", "owes", "rolls", "rows", "skip")
 
     def __init__(self) -> None:
         self.rows: list[int] = []
         self.chunks: list[bytes] = []
         self.skip = 0
         self.rolls = False  # it is being packed
+        self.owes = 0  # not 0: what happens from this time on may be seen before it is written here
 
 
 class HotPen:

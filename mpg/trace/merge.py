@@ -4,8 +4,8 @@ Each M's records are in order, and by the rule of `pen.py` the clock orders the 
 park can be seen, and ended, by another M before the switch away from it is recorded. But a G leaves and is
 woken in turns. So the k-th wake-up of a G belongs after its k-th leaving, and is moved there, and with it what its
 M wrote next; which may in turn have to be moved before others: what a G needs to start, and a P to be taken, comes
-first (`G_TURNS`, `P_TURNS`). Each row has a key, at first its time; keys are moved up until no cause is behind its
-effect. All this is done on whole columns.
+first (`G_TURNS`, `P_TURNS`, `M_TURNS`). Each row has a key, at first its time; keys are moved up until no cause is
+behind its effect. All this is done on whole columns.
 
 Of a run that goes on, what was written up to now is taken, less the events whose cause is not yet there.
 
@@ -33,6 +33,7 @@ class Turn(NamedTuple):
     """The k-th of `causes` of a G (or P) comes before its k-th of `effects`, which is `lag` turns later.
 
     A GoStatus or ProcStatus counts as a cause or an effect where it says so: it is what earlier events led to.
+    An effect whose cause is missing must be left out, and what comes after it.
     """
 
     causes: tuple[int, ...]
@@ -40,7 +41,6 @@ class Turn(NamedTuple):
     cause_status: tuple[int, ...] = ()
     effect_status: tuple[int, ...] = ()
     lag: int = 0
-    must: bool = True  # an effect without its cause must be left out, and what comes after it
 
 
 WAKINGS: Final = (ev.GoUnblock, ev.GoSyscallEnd, ev.GoSyscallEndBlocked)
@@ -53,8 +53,9 @@ G_TURNS: Final = (
 )
 P_TURNS: Final = (
     Turn((ev.ProcStart,), RELEASES, (st.PRUNNING,)),
-    Turn(RELEASES, (ev.ProcStart,), effect_status=(st.PRUNNING,), lag=1, must=False),
+    Turn(RELEASES, (ev.ProcStart,), effect_status=(st.PRUNNING,), lag=1),
 )
+M_TURNS: Final = (P_TURNS[1],)  # nor does an M take a P before it has lost the last
 STEP: Final = 16  # keys per ns
 ROUNDS: Final = 1000  # adverse recordings of 20,000 rows took 17; only one that contradicts itself takes more
 
@@ -62,6 +63,7 @@ ROUNDS: Final = 1000  # adverse recordings of 20,000 rows took 17; only one that
 class Columns(NamedTuple):
     kind: Ints
     p: Ints
+    m: Ints
     g: Ints
     a: Ints
     b: Ints
@@ -77,7 +79,7 @@ def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, 
         return np.zeros(0, np.int64)
     first = np.flatnonzero(np.diff(stream, prepend=-1))  # where each stream's rows begin
     key = running_maximum(ts - ts.min(), first)
-    causes, effects, lost = constraints(key, Columns(kind, p, g, a, b))
+    causes, effects, lost = constraints(key, Columns(kind, p, m, g, a, b))
     key *= STEP
     for _ in range(ROUNDS):
         if not push(key, causes, effects):
@@ -99,20 +101,20 @@ def constraints(clock: Ints, columns: Columns) -> tuple[Ints, Ints, Ints]:
         (left, right), alone = match(who, clock, before, after, turn.lag)
         causes.append(left)
         effects.append(right)
-        if turn.must:
-            lost.append(alone)
+        lost.append(alone)
     return np.concatenate(causes), np.concatenate(effects), np.concatenate(lost)
 
 
 def sides(columns: Columns) -> list[tuple[Turn, Ints, Ints, Ints]]:
     """For each rule: the rows that are causes, those that are effects, and whose turn each row of the trace is."""
-    kind, p, g, a, b = columns
+    kind, p, m, g, a, b = columns
     out = []
     g_names = np.isin(kind, (ev.GoCreate, ev.GoUnblock, ev.GoDrop, ev.GoStatus))
     p_names = np.isin(kind, (ev.ProcSteal, ev.ProcStatus))
     for turns, told, who in (
         (G_TURNS, ev.GoStatus, np.where(g_names, a, g)),
         (P_TURNS, ev.ProcStatus, np.where(p_names, a, p)),
+        (M_TURNS, ev.ProcStatus, np.where(kind == ev.ProcSteal, b, m)),
     ):
         said = kind == told
         for turn in turns:
@@ -131,17 +133,18 @@ def running_maximum(key: Ints, first: Ints) -> Ints:
 
 
 def match(who: Ints, key: Ints, causes: Ints, effects: Ints, lag: int) -> tuple[tuple[Ints, Ints], Ints]:
-    """Pairs (cause, effect) of the same turn of the same G or P, and the effects without a cause."""
+    """Pairs (cause, effect) of the same turn of the same G or P, and the effects that lack their cause."""
     causes = causes[np.lexsort((key[causes], who[causes]))]
     effects = effects[np.lexsort((key[effects], who[effects]))]
     wide = np.int64(max(int(who.max(initial=0)), 0) + 1)
     cause_id = who[causes] + wide * (turns(who[causes]) + lag)
-    effect_id = who[effects] + wide * turns(who[effects])
+    turn = turns(who[effects])
+    effect_id = who[effects] + wide * turn
     order = np.argsort(cause_id)
     at = np.searchsorted(cause_id[order], effect_id)
     known = at < len(order)
     known[known] = cause_id[order][at[known]] == effect_id[known]
-    return (causes[order[at[known]]], effects[known]), effects[~known]
+    return (causes[order[at[known]]], effects[known]), effects[~known & (turn >= lag)]
 
 
 def turns(values: Ints) -> Ints:

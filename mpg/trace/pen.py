@@ -12,7 +12,8 @@ network. Reading makes of it the seven columns of `events.py` (`flight.py`).
 
 The order that `merge` relies on: an event that gives something away (a G made ready, a P released) is recorded
 *before* it can be taken, one that takes something, *after* it is ours. So causes come first on the clock, except
-where a park becomes visible before its switch is recorded.
+where a park becomes visible before its switch is recorded. (A P is taken from an M that may go on at once: that is
+timed while it cannot, and written down afterwards.)
 
 Queue lengths are told when they have changed. If nothing has been queued since the last switch, a pen is `calm`: then a
 yield among started G's leaves the lengths as they were, a G that blocks makes way for one of the queue, and nothing
@@ -124,6 +125,16 @@ class Pen(HotPen):
             self.row(now, ev.GoDrop, -1, -1, gp.id, -1)
 
     # Everything else.
+
+    def reach(self) -> None:
+        """This M may take the P of another, which may see that before `taken` writes it down."""
+        self.stream.owes = self.now()
+
+    def taken(self, mp: Any, pp: Any, when: int) -> None:
+        """ProcSteal from `mp`, which did not go on before `when`; 0: it kept its P."""
+        if when:
+            self.put((when, self.alone | ev.ProcSteal, -1, pp.id, mp.id, -1))
+        self.stream.owes = 0
 
     def acquire(self, mp: Any, pp: Any) -> None:
         """ProcStart, once `mp` has it; and SpinStart, if it was woken to look for work."""

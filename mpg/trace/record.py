@@ -59,6 +59,7 @@ class Recorder:
         self.objects: dict[int, int] = {}  # numbers of channels and the like, in the order of the trace
         self.metadata: dict[str, Any] = {}
         self.threads: dict[int, int] = {}  # of M's, as the system numbers them
+        self.now: Callable[[], int] = int  # the clock of the M's, once there is one
         self.shared = False  # a simulation: all M's write one stream
         self.lock = host_lock()  # of chunks and strings; in a simulation nobody contends for it
         self.made: Trace | None = None
@@ -93,6 +94,7 @@ class Recorder:
         with self.lock:
             if not self.shared or not self.streams:
                 self.streams.append(Stream())
+                self.now = now
             stream = self.streams[-1]
         return Pen(self, mid, now, stream)
 

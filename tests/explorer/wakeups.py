@@ -52,8 +52,7 @@ def plain_thread_wakes() -> None:
         assert ch.recv() == 7
 
 
-@model("host")
-@model("go", preemptions=1)
+@model("host", "go", preemptions=1)
 def reset_against_select() -> None:
     """A stopped timer is started again while a receiver plans how long to wait for it."""
     timer = mpg.Timer(1)

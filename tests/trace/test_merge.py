@@ -61,6 +61,17 @@ def test_a_p_is_taken_after_it_was_given_up() -> None:
     assert order.index(2) < order.index(0) < order.index(1) < order.index(4)
 
 
+def test_an_m_takes_a_p_after_its_last_one_was_taken_from_it() -> None:
+    """M 0 came back from its call before M 1 had noted that it took its P, on a clock that stood still."""
+    rows = [
+        (0, 10, ev.ProcStart, 0, 0, -1, -1, -1),
+        (0, 12, ev.ProcStart, 1, 0, -1, -1, -1),
+        (1, 12, ev.ProcSteal, -1, 1, -1, 0, 0),
+    ]
+    assert order_of(rows) == [0, 2, 1]
+    assert order_of(rows[:2]) == [0]  # or it is not noted yet
+
+
 def test_what_follows_from_something_unrecorded_is_left_out() -> None:
     rows = [
         (0, 10, ev.GoCreate, 0, 0, 1, 2, -1),

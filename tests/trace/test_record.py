@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +15,9 @@ from sim.programs import mixed
 
 import mpg
 from mpg import status as st
+from mpg.current import tls
 from mpg.trace import Recorder, Trace, derive
+from mpg.trace.pen import Pen
 
 
 def test_a_snapshot_while_it_runs() -> None:
@@ -30,6 +36,42 @@ def test_a_snapshot_while_it_runs() -> None:
     for trace in taken:
         trace.validate()
     assert len(taken[0]) <= len(taken[-1]) < len(rec.trace)
+
+
+def test_a_snapshot_while_a_p_is_being_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who lost it has gone on, and written that; who took it has not written anything yet."""
+    shots: list[Trace] = []
+
+    def taken(pen: Pen, mp: Any, pp: Any, when: int) -> None:
+        if when and not shots:
+            lost.set()
+            wait_for(lambda: len(mp.rec.rows) > written[0])
+            shots.append(rec.snapshot())
+        write(pen, mp, pp, when)
+
+    def main() -> None:
+        mpg.go(int)  # somebody wants the P
+        with mpg.blocking():
+            written.append(len(tls.m.rec.rows))
+            assert lost.wait(30)
+
+    lost = threading.Event()
+    written: list[int] = []
+    rec = Recorder()
+    write = Pen.taken
+    monkeypatch.setattr(Pen, "taken", taken)
+    mpg.run(main, procs=1, trace=rec)
+    shots[0].validate()
+    assert not {"ProcSteal", "GoSyscallEndBlocked"} & set(shots[0].names)
+    rec.trace.validate()
+    assert {"ProcSteal", "GoSyscallEndBlocked"} <= set(rec.trace.names)
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """On an ordinary thread, or sysmon's."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
 
 
 @pytest.mark.parametrize("kind", KINDS)
