@@ -5,6 +5,9 @@ Python does, level-triggered: interest is registered when a G parks and withdraw
 one system call more each time.
 
 `poll` serves the M's own fds and turns events into hints and runnable G's through `netpoll.deliver`.
+
+`wakeup` may come from any thread, also when the M has just ended. So its descriptor is closed by whoever drops the last
+reference to the `Bell`: nobody writes to a number that has meanwhile been given to something else.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import select
 import selectors
 import socket
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..sched.netpoll import READ, WRITE, PollDesc, deliver
@@ -26,17 +31,31 @@ __all__ = ["EpollPoller", "SelectorsPoller", "default_poller"]
 MAX_EVENTS = 128  # Go: netpoll
 
 
+class Bell:
+    """What a wake-up writes to: closed once nobody uses it any more."""
+
+    __slots__ = ("close", "end")
+
+    def __init__(self, end: Any, close: Callable[[], object]) -> None:
+        self.end = end
+        self.close = close
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class EpollPoller:
     """epoll, edge-triggered, with an eventfd for wake-ups."""
 
     def __init__(self) -> None:
         self.epoll = select.epoll()
         try:
-            self.event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            event_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         except OSError:
             self.epoll.close()
             raise
-        self.epoll.register(self.event_fd, select.EPOLLIN | select.EPOLLET)  # so it is never read
+        self.bell: Bell | None = Bell(event_fd, partial(os.close, event_fd))
+        self.epoll.register(event_fd, select.EPOLLIN | select.EPOLLET)  # so it is never read
         self.signals: tuple[socket.socket, socket.socket] | None = None
         self.pds: dict[int, PollDesc] = {}
 
@@ -65,9 +84,12 @@ class EpollPoller:
 
     def wakeup(self) -> None:
         """Make `poll` return. Any thread, and signal handlers."""
+        bell = self.bell
+        if bell is None:  # closed: nobody polls any more
+            return
         try:
-            os.eventfd_write(self.event_fd, 1)
-        except (BlockingIOError, OSError):  # full: it will return; closed: nobody polls any more
+            os.eventfd_write(bell.end, 1)
+        except BlockingIOError:  # full: it will return
             pass
 
     def signal_fd(self) -> int:
@@ -84,7 +106,7 @@ class EpollPoller:
             del self.pds[pd.fd]
 
     def close(self) -> None:
-        os.close(self.event_fd)
+        self.bell = None
         self.epoll.close()
         for sock in self.signals or ():
             sock.close()
@@ -96,9 +118,10 @@ class SelectorsPoller:
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self.inner, self.outer = socket.socketpair()
+        self.inner, outer = socket.socketpair()
         self.inner.setblocking(False)
-        self.outer.setblocking(False)
+        outer.setblocking(False)
+        self.bell: Bell | None = Bell(outer, outer.close)
         self.selector.register(self.inner, selectors.EVENT_READ, None)
         self.pds: dict[int, PollDesc] = {}
 
@@ -140,13 +163,17 @@ class SelectorsPoller:
         return woken
 
     def wakeup(self) -> None:
+        bell = self.bell
+        if bell is None:
+            return
         try:
-            self.outer.send(b"\0")
-        except OSError:
+            bell.end.send(b"\0")
+        except OSError:  # full: it will return; its other end closed: nobody polls any more
             pass
 
     def signal_fd(self) -> int:
-        return self.outer.fileno()
+        assert self.bell is not None
+        return int(self.bell.end.fileno())
 
     def forget(self, pd: PollDesc) -> None:
         if self.pds.get(pd.fd) is pd:
@@ -156,7 +183,7 @@ class SelectorsPoller:
     def close(self) -> None:
         self.selector.close()
         self.inner.close()
-        self.outer.close()
+        self.bell = None
         self.pds.clear()
 
 

@@ -122,8 +122,9 @@ class HostPort:
             mp.note.acquire()
 
     def wakeup(self, mp: M) -> None:
-        if mp.poller is not None:
-            mp.poller.wakeup()
+        poller = mp.poller  # read once: the end of the M takes it away
+        if poller is not None:
+            poller.wakeup()
             return
         try:
             mp.note.release()

@@ -261,7 +261,7 @@ class Conn(NetFD):
         """A file object on the connection, with the arguments of `socket.makefile`.
 
         For one G at a time: a buffered file of Python's has a lock of its thread. Closing it does not close the
-        connection.
+        connection. After a TimeoutError no more can be read from it.
         """
         if not set(mode) <= {"r", "w", "b"} or not set(mode) & {"r", "w"}:
             raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
@@ -286,26 +286,55 @@ class Conn(NetFD):
 
 
 class ConnIO(io.RawIOBase):
-    """The raw file under `Conn.makefile`."""
+    """The raw file under `Conn.makefile` (socket.SocketIO of the standard library).
+
+    After a timeout it is not read any more, since the buffer above may have lost what it had got before.
+    """
 
     def __init__(self, conn: Conn, mode: str) -> None:
         self._conn = conn
-        self._mode = mode
+        self._letters = {letter for letter in mode if letter in "rw"}
+        self._timed_out = False
+
+    @property
+    def mode(self) -> str:
+        return "rwb" if len(self._letters) > 1 else f"{''.join(self._letters)}b"
+
+    @property
+    def name(self) -> int:
+        return -1 if self.closed else self.fileno()
 
     def readable(self) -> bool:
-        return "r" in self._mode
+        self._check()
+        return "r" in self._letters
 
     def writable(self) -> bool:
-        return "w" in self._mode
+        self._check()
+        return "w" in self._letters
 
     def readinto(self, buffer: Any) -> int:
-        return self._conn.recv_into(buffer)
+        if not self.readable():
+            raise io.UnsupportedOperation("not readable")
+        if self._timed_out:
+            raise OSError("cannot read from timed out object")
+        try:
+            return self._conn.recv_into(buffer)
+        except TimeoutError:
+            self._timed_out = True
+            raise
 
     def write(self, data: Any) -> int:
+        if not self.writable():
+            raise io.UnsupportedOperation("not writable")
         return self._conn.send(data)
 
     def fileno(self) -> int:
+        self._check()
         return self._conn.fileno()
+
+    def _check(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
 
 
 def text_of(addr: Any) -> str:

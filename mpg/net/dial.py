@@ -52,7 +52,19 @@ def dial(addr: Address, timeout: float | None = None) -> Conn:
 
 
 def connect(family: int, sockaddr: Any, deadline: float | None) -> Conn:
-    """One attempt."""
+    """One attempt; another if it has met itself (Go: dialTCP, selfConnect).
+
+    Where nobody listens, the system may choose the very port that is called for the caller, and connects the two.
+    """
+    for _ in range(2):
+        conn = attempt(family, sockaddr, deadline)
+        if conn.local_addr[1] != sockaddr[1] or conn.local_addr != conn._sock.getpeername():
+            return conn
+        conn.close()
+    return attempt(family, sockaddr, deadline)
+
+
+def attempt(family: int, sockaddr: Any, deadline: float | None) -> Conn:
     sock = socket.socket(family, socket.SOCK_STREAM)
     conn = Conn(sock, sockaddr)
     try:

@@ -251,8 +251,9 @@ class Release:
 
 def forget(pd: PollDesc) -> None:
     """Take a descriptor out of its M's poller."""
-    if pd.mp.poller is not None:
-        pd.mp.poller.forget(pd)
+    poller = pd.mp.poller  # read once: the end of its M takes it away
+    if poller is not None:
+        poller.forget(pd)
 
 
 def deadline_at(seconds: float | None) -> int:

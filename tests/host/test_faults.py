@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
+from functools import partial
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from conformance.worlds import PATIENCE, until
 
 import mpg
 from mpg import recv_case, select
+from mpg.host.poller import EpollPoller, SelectorsPoller
 from mpg.host.port import HostPort
 from mpg.host.signals import Signals
 from mpg.sched import finish
@@ -311,3 +314,27 @@ def test_a_failure_in_an_unwinding_is_logged(procs: int, caplog: pytest.LogCaptu
     assert "careless" in record.getMessage()
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == "in a finally"
+
+
+@pytest.mark.parametrize("poller", [EpollPoller, SelectorsPoller], ids=lambda poller: poller.__name__)
+def test_a_wake_up_of_a_thread_that_has_just_ended(poller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes to no descriptor that has meanwhile become something else."""
+
+    def write(send: Any, *args: Any) -> None:
+        it.close()  # the M ends between two bytecodes of the waker
+        os.fstat(fd)
+        done.append(fd)
+        send(*args)
+
+    done: list[int] = []
+    it = poller()
+    fd = it.bell.end if isinstance(it.bell.end, int) else it.bell.end.fileno()
+    if isinstance(it.bell.end, int):
+        monkeypatch.setattr(os, "eventfd_write", partial(write, os.eventfd_write))
+    else:
+        it.bell.end = SimpleNamespace(send=partial(write, it.bell.end.send))
+    it.wakeup()
+    assert done == [fd]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+    it.wakeup()

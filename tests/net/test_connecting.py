@@ -53,6 +53,30 @@ def test_dial_timeout(run: Run) -> None:
         run(main, address)
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_dial_does_not_meet_itself(run: Run, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """As if the system chose the port that is called for the caller, which nobody can know before."""
+
+    class Socket(socket.socket):
+        def connect_ex(self, address: Any) -> int:
+            if len(met) < times:
+                met.append(address)
+                self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.bind(address)
+            return super().connect_ex(address)
+
+    def main() -> None:
+        with socket.create_server((LOCAL, 0)) as server:
+            address = server.getsockname()
+        with pytest.raises(ConnectionRefusedError):
+            mpg.net.dial(address)
+        assert met == [address] * times
+
+    met: list[Any] = []
+    monkeypatch.setattr(socket, "socket", Socket)
+    run(main)
+
+
 def test_the_systems_own_timeout_is_one_failure_among_others(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

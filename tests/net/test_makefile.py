@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from conformance.worlds import park
+from net.deadlines import SOON
 from net.runs import BIG, Run, failure, pair
 
 import mpg
@@ -94,6 +97,7 @@ def test_makefile_unbuffered(run: Run) -> None:
             assert raw.read(2) == b"de"
             b.close_write()
             assert raw.readall() == b"f"
+            assert (raw.mode, raw.name) == ("rwb", a.fileno())
             with pytest.raises(ValueError, match="unbuffered"):
                 a.makefile("r", 0)
             for mode in ("a", "b", "", "r+"):
@@ -111,5 +115,46 @@ def test_closing_the_connection_under_a_file(run: Run) -> None:
             a.close()
             reader.join()
             assert isinstance(reader.result, mpg.ClosedError)
+
+    run(main)
+
+
+def test_a_closed_file_and_one_of_the_other_direction(run: Run) -> None:
+    def main() -> None:
+        a, b = pair()
+        with a, b:
+            raw = a.makefile("rb", 0)
+            with pytest.raises(io.UnsupportedOperation):
+                raw.write(b"x")
+            out = a.makefile("wb", 0)
+            assert out.mode == "wb"
+            with pytest.raises(io.UnsupportedOperation):
+                out.read(1)
+            b.sendall(b"x")
+            raw.close()
+            out.close()
+            for use in (lambda: raw.read(1), lambda: out.write(b"x"), raw.fileno, raw.readable):
+                with pytest.raises(ValueError, match="closed file"):
+                    use()
+            assert raw.name == -1
+            assert a.recv() == b"x"
+
+    run(main)
+
+
+def test_after_a_timeout_nothing_is_read_from_a_file(run: Run) -> None:
+    """What came before it may be lost."""
+
+    def main() -> None:
+        a, b = pair()
+        with a, b, a.makefile("rb") as file:
+            b.sendall(b"half a line")
+            a.set_read_deadline(SOON)
+            with pytest.raises(TimeoutError):
+                file.readline()
+            a.set_read_deadline(None)
+            b.sendall(b", the other half\n")
+            with pytest.raises(OSError, match="timed out"):
+                file.readline()
 
     run(main)
