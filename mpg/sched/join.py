@@ -63,7 +63,9 @@ def join(gp: G, timeout: float | None) -> None:
     sg = me.waiting = Sudog(me)
     sg.c = joiners
     joiners.q.enqueue(sg)
-    if mp.gopark_timed(me, joiners.lock, JOIN, ns):
+    late = mp.gopark_timed(me, joiners.lock, JOIN, ns)
+    me.waiting = None  # which would keep `gp`, and its result
+    if late:
         raise TimeoutError(f"{gp!r} has not ended after {timeout} s")
 
 

@@ -63,13 +63,15 @@ class MovableM(BaseM):
         self.curg = None
         return self.g0  # type: ignore[no-any-return]
 
-    def goexit0(self, me: Any, gp: G) -> G | None:
-        """End the G and return to g0; the carrier waits for the next fresh G."""
+    def goexit0(self, me: Any) -> G | None:
+        """End the current G and return to g0; the carrier waits for the next fresh G."""
+        gp: Any = self.curg
         self.end(gp)
         if self.rec is not None:
             self.rec.end(self, gp)
         self.curg = None
         self.free.append(me)
+        del gp
         self.g0.switch()
         m = tls.m
         return m.curg if m.curg is not None and m.curg.stack is me else None

@@ -118,8 +118,9 @@ class PinnedM(BaseM):
         gp.home = self
         BaseM.start_fresh(self, gp)
 
-    def goexit0(self, me: Any, gp: G) -> G | None:
-        """The G on carrier `me` has ended: the next G to run on it, or None to let it end (Go: goexit0)."""
+    def goexit0(self, me: Any) -> G | None:
+        """The current G has ended: the next one to run on its carrier `me`, or None to let that end (Go: goexit0)."""
+        gp: Any = self.curg
         self.end(gp)
         pp = self.p
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
@@ -153,6 +154,7 @@ class PinnedM(BaseM):
                 if self.rec is not None:
                     self.rec.switch(self, pp, gp, nxt)
                 self.free.append(me)
+                del gp, nxt
                 stack.switch()
                 return self.curg
         if self.rec is not None:
@@ -161,5 +163,6 @@ class PinnedM(BaseM):
         if len(self.free) >= FREE_CARRIERS:
             return None
         self.free.append(me)
+        del gp
         self.g0.switch()
         return self.curg

@@ -69,7 +69,8 @@ def carrier(me: Any, mp: Any) -> None:
             gp.exc = exc
         gp.args = gp.kwargs = gp.context = None  # while it can still park: a `__del__` may do so
         mp = gp.home or tls.m
-        gp = mp.goexit0(me, gp)
+        gp = None  # or a carrier that waits would keep the result of its last G
+        gp = mp.goexit0(me)
 
 
 user_calls.add(carrier.__code__)

@@ -112,9 +112,9 @@ class Steps:
             port.running = self.curg
         return stack
 
-    def goexit0(self: Any, me: Any, gp: G) -> G | None:
+    def goexit0(self: Any, me: Any) -> G | None:
         self.port.step(self, self.port.costs.exit)
-        return super().goexit0(me, gp)  # type: ignore[misc, no-any-return]
+        return super().goexit0(me)  # type: ignore[misc, no-any-return]
 
     def end(self: Any, gp: G) -> None:
         super().end(gp)  # type: ignore[misc]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -131,3 +133,26 @@ def test_statuses(world: World) -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_wait_reasons_are_in_the_words_of_go(world: World, reason: str) -> None:
     world.run(lambda: park(REASONS[reason], reason=reason).status)
+
+
+def test_results_that_nobody_wants_any_more_are_not_kept(world: World) -> None:
+    """Not by the stacks that G's ran on, which wait for others; but g0 remembers whom it has begun last."""
+
+    class Result:
+        pass
+
+    def make(alone: bool) -> Result:
+        if not alone:  # its stack is left for a G that has begun, not for the next fresh one
+            mpg.go(mpg.gosched)
+            mpg.gosched()
+        return Result()
+
+    def main() -> None:
+        gs = [mpg.go(make, n % 2 == 0) for n in range(20)]
+        join_all(gs)
+        results = [weakref.ref(g.result) for g in gs]
+        gs.clear()
+        gc.collect()
+        assert sum(result() is not None for result in results) <= world.procs
+
+    world.run(main)
