@@ -250,8 +250,8 @@ TWINS = (
         "a P is taken from a call that has returned",
         "blocking_against_retake-host",
         "sched/mlife.py",
-        "        if not mp.insyscall or mp.p is not pp:\n",
-        "        if mp.p is not pp:\n",
+        "        mine = mp.insyscall and mp.p is pp\n",
+        "        mine = mp.p is pp\n",
     ),
     Twin(
         "a call returns without a look at whether it still has its P",
