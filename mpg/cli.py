@@ -24,7 +24,7 @@ from mpg.demo import add_demo
 from mpg.net import Listener, Server
 from mpg.net.conn import text_of
 from mpg.servers import SERVICES
-from mpg.sim.cli import add_sim
+from mpg.sim.cli import add_sim, one_procs
 from mpg.trace import Recorder
 
 __all__ = ["main"]
@@ -93,7 +93,7 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     parser.add_argument(
         "--procs",
-        type=positive_int,
+        type=one_procs,
         metavar="N",
         help="the number of P's (default: GOMAXPROCS, else the CPUs)",
     )

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
 
+from ..arguments import PROCS, check, whole
 from ..current import PLAIN, tls
 from ..errors import MpgError
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -41,6 +42,8 @@ LEARNING: Final = 40  #: random walks before an exhaustive search
 DIFFERS: Final = "the program differs from run to run: with the same schedule it does something else"
 
 WORLDS: Final = {"host": HOST, "host-gil": HOST_GIL, "go": GO}
+
+ARGUMENTS: Final = {"preemptions": whole(0), "procs": PROCS, "walks": whole(0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,7 @@ def explore(
         raise TypeError(f"mpg.explore needs a function, not {type(main).__name__}")
     if not isinstance(like, Capabilities) and not (isinstance(like, str) and like in WORLDS):
         raise ValueError(f"like is one of {', '.join(WORLDS)}, or Capabilities, not {like!r}")
-    for what, value, least in (("preemptions", preemptions, 0), ("procs", procs, 1), ("walks", walks, 0)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{what} must be an int of at least {least}, not {value!r}")
+    check(ARGUMENTS, {"preemptions": preemptions, "procs": procs, "walks": walks})
     caps = like if isinstance(like, Capabilities) else WORLDS[like]
     search = Search(main, args, caps, procs, windowed, checks)
     if replay is not None:

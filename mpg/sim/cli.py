@@ -17,6 +17,7 @@ import sys
 import warnings
 from math import isfinite
 
+from ..arguments import PROCS
 from ..errors import MpgError
 from .check import Check, check
 from .costs import COSTS
@@ -25,7 +26,7 @@ from .scenarios import Measured, Scenario, run_scenario
 from .simulate import LIKE
 from .workloads import WORKLOADS
 
-__all__ = ["add_sim"]
+__all__ = ["add_sim", "one_procs"]
 
 HEAD = "P's      makespan  utilisation     steals   handoffs  latency p50  latency p99"
 
@@ -55,7 +56,7 @@ def add_workload(kinds: argparse._SubParsersAction[argparse.ArgumentParser], nam
     parser = kinds.add_parser(name, help=summary[0].lower() + summary[1:], description=text)
     parser.add_argument(
         "--procs",
-        type=positive_ints,
+        type=many_procs,
         default=[4],
         metavar="N,N,...",
         help="how many P's; one run for each number (default: 4)",
@@ -123,9 +124,7 @@ def add_check(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "in mean service times, beside what queueing theory says."
     )
     parser = kinds.add_parser("check", help="measure what queueing theory predicts", description=text)
-    parser.add_argument(
-        "--procs", type=positive_int, default=4, metavar="N", help="how many P's (default: 4)"
-    )
+    parser.add_argument("--procs", type=one_procs, default=4, metavar="N", help="how many P's (default: 4)")
     parser.add_argument(
         "--load", type=float, default=0.8, metavar="L", help="arrivals per P and unit of time (default: 0.8)"
     )
@@ -192,12 +191,13 @@ def page(one: Check) -> str:
 # -- types of arguments
 
 
-def positive_int(text: str) -> int:
+def one_procs(text: str) -> int:
+    """A number of P's."""
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    if not PROCS.fits(number):
+        raise argparse.ArgumentTypeError(f"{text} is not {PROCS.words}")
     return number
 
 
-def positive_ints(text: str) -> list[int]:
-    return [positive_int(part) for part in text.split(",")]
+def many_procs(text: str) -> list[int]:
+    return [one_procs(part) for part in text.split(",")]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
+from ..arguments import INT, PROCS, check
 from ..current import PLAIN, tls
 from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["LIKE", "SimResult", "simulate"]
 
 LIKE = {"go": GO, "host": HOST, "host-gil": HOST_GIL}
+
+ARGUMENTS = {"procs": PROCS, "seed": INT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def simulate(
 
     Args:
         main: an ordinary mpg program: channels, select, sync, timers, `go`, `mpg.work` and `mpg.stall`.
+        procs: at most 65,536; thousands take their time, as every P is looked at again and again.
         seed: of all random choices, the scheduler's and those of `mpg.sim.rng()`.
         like: "go" (Go as it is: stacks move between M's), "host" or "host-gil" (what `mpg.run` does on a
             free-threaded build, and on one with a GIL), or a record of capabilities, such as
@@ -128,10 +132,7 @@ def simulate(
         raise RuntimeError("mpg.simulate inside a run: call it from an ordinary thread")
     if not callable(main):
         raise TypeError(f"mpg.simulate needs a function, not {type(main).__name__}")
-    if not isinstance(procs, int) or isinstance(procs, bool) or procs < 1:
-        raise ValueError(f"procs must be a positive int, not {procs!r}")
-    if not isinstance(seed, int):
-        raise TypeError(f"seed is an int, not {type(seed).__name__}")
+    check(ARGUMENTS, {"procs": procs, "seed": seed})
     if not isinstance(policy, (Policy, type(None))):
         raise TypeError(f"policy is a mpg.sim.Policy, not {type(policy).__name__}")
     policy = policy or Policy()
@@ -142,13 +143,10 @@ def simulate(
     if meter.wanted:
         port.watch = meter
     if invariants:
-        from ..explorer.invariants import LockOrder, check, check_step
+        from ..explorer import invariants as those
 
-        port.check, port.check_step, port.order = (
-            check,
-            check_step,
-            LockOrder(lambda lock: rank(port.sched, lock)),
-        )
+        port.check, port.check_step = those.check, those.check_step
+        port.order = those.LockOrder(lambda lock: rank(port.sched, lock))
         port.check_every = int(invariants)
     context = copy_context()
     recorder, path = recorder_for(trace, kept=True)

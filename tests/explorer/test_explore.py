@@ -150,7 +150,9 @@ def test_pause_lets_everybody_else_finish() -> None:
     [
         ({"preemptions": -1}, ValueError, "preemptions"),
         ({"procs": 0}, ValueError, "procs"),
-        ({"walks": True}, ValueError, "walks"),
+        ({"procs": 10**8}, ValueError, "procs"),
+        ({"walks": -1}, ValueError, "walks"),
+        ({"walks": True}, TypeError, "walks"),
         ({"like": "java"}, ValueError, "like"),
         ({"like": []}, ValueError, "like"),
         ({"replay": [1]}, ValueError, "pairs of ints"),

@@ -105,8 +105,9 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
     ("arguments", "error"),
     [
         ({"procs": 0}, ValueError),
-        ({"procs": True}, ValueError),
-        ({"procs": 2.0}, ValueError),
+        ({"procs": True}, TypeError),
+        ({"procs": 2.0}, TypeError),
+        ({"procs": 10**8}, ValueError),
         ({"seed": "x"}, TypeError),
         ({"like": "java"}, ValueError),
         ({"costs": "free"}, ValueError),

@@ -108,7 +108,7 @@ def test_empty_sweep():
 BAD = {
     "no such workload": (Scenario("nix"), "ValueError: there is no workload 'nix'"),
     "no such argument": (Scenario("hog", {"size": 1}), "TypeError: hog() got an unexpected keyword"),
-    "no P": (Scenario("hog", procs=0), "ValueError: procs must be"),
+    "no P": (Scenario("hog", procs=0), "ValueError: procs is an int from 1 to 65536, not 0"),
     "fails": (Scenario(fails), "RuntimeError: on purpose"),
     "cannot be sent": (Scenario(fails_unsendably), "Unsendable: cannot be unpickled"),
     "exits": (Scenario(leaves), "SystemExit: 3"),
