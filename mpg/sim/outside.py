@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import greenlet
 
 from ..errors import SimulationError
+from ..seconds import FOREVER
 
 if TYPE_CHECKING:
     from .port import SimPort
@@ -41,6 +42,8 @@ class Outsider:
         self.port.stall(self, ns)
 
     def work(self, ns: int) -> None:
+        if ns >= FOREVER:
+            self.port.refuse("mpg.work")
         self.port.pass_time(self, ns)
 
     def getg(self) -> Any:

@@ -20,6 +20,7 @@ from ..sched.g import func_name
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
 from ..sched.structs import P, Sched
+from ..seconds import FOREVER
 from ..trace.record import Recorder
 from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
@@ -271,6 +272,7 @@ def prepare(
     sched.spin_share = policy.spinning
     sched.recheck = policy.recheck
     sched.stall_report_ns = 0
+    sched.never = FOREVER
 
 
 def name_of(recorder: Recorder, gp: Any, code: Any) -> int:

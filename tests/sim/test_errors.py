@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from math import inf
 from typing import Any
 
 import pytest
@@ -132,6 +134,57 @@ def test_a_negative_time(call: Any) -> None:
         simulate(main, costs="zero")
     assert "goroutine 1 (" in " ".join(caught.value.__notes__)
     assert "virtual time 0.125" in " ".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize("like", LIKES)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: mpg.work(inf),
+        lambda: mpg.stall(10**400),
+        lambda: mpg.to_thread(mpg.work, inf),
+        lambda: mpg.to_thread(mpg.stall, inf),
+        lambda: mpg.to_thread(int, cost=inf),
+    ],
+    ids=["work", "stall", "work elsewhere", "stall elsewhere", "call"],
+)
+def test_what_takes_for_ever(call: Any, like: str) -> None:
+    with pytest.raises(mpg.SimulationError, match=r"without an end cannot be simulated, at .*virtual time"):
+        simulate(call, like=like)
+
+
+@pytest.mark.parametrize("like", LIKES)
+@pytest.mark.parametrize("sysmon", [True, False])
+def test_everybody_sleeps_for_ever(like: str, sysmon: bool) -> None:
+    def main() -> None:
+        mpg.go(mpg.sleep, 1e300)
+        mpg.sleep(2.0)
+        mpg.after(inf).recv()
+
+    with pytest.raises(mpg.DeadlockError) as caught:
+        simulate(main, like=like, policy=mpg.sim.Policy(sysmon=sysmon))
+    assert sorted(re.split("[],]", line)[0] for line in caught.value.goroutines) == [
+        "goroutine 1 [chan receive",
+        "goroutine 2 [sleep",
+    ]
+
+
+def test_who_sleeps_for_ever_ends_with_the_run() -> None:
+    def main() -> None:
+        mpg.go(mpg.sleep, inf)
+        mpg.work(0.5)
+
+    assert simulate(main, costs="zero").now == 0.5
+
+
+def test_after_an_infinite_gap_nobody_comes() -> None:
+    def main() -> None:
+        mpg.sim.arrivals(0, [0.5, inf, 0.5], float)
+        mpg.Chan[int]().recv()
+
+    with pytest.raises(mpg.DeadlockError) as caught:
+        simulate(main, costs="zero")
+    assert "virtual time 0.5" in " ".join(caught.value.__notes__)
 
 
 def test_not_inside_a_run_and_no_function() -> None:
