@@ -18,7 +18,7 @@ __all__ = [
     "SHARE",
     "TIME",
     "Rule",
-    "check",
+    "check_arguments",
     "one_of",
     "whole",
 ]
@@ -39,7 +39,7 @@ class Rule:
     fits: Callable[[Any], bool]
 
 
-def check(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
+def check_arguments(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
     """Compare arguments, by name, with what they may be.
 
     Raises:
@@ -76,5 +76,5 @@ INT: Final = Rule("an int", int, lambda n: True)
 PROCS: Final = whole(1, MAX_PROCS)
 POSITIVE: Final = Rule("a positive number", NUMBER, lambda x: 0 < x < inf)
 SHARE: Final = Rule("a number from 0 to 1", NUMBER, lambda x: 0 <= x <= 1)
-TIME: Final = Rule(f"a time in seconds, from 0 to {LIMIT:g}", NUMBER, lambda s: 0 <= s < LIMIT)
-POSITIVE_TIME: Final = Rule(f"a positive time in seconds, up to {LIMIT:g}", NUMBER, lambda s: 0 < s < LIMIT)
+TIME: Final = Rule("a number of seconds, from 0 to below 9e9", NUMBER, lambda s: 0 <= s < LIMIT)
+POSITIVE_TIME: Final = Rule("a positive number of seconds, below 9e9", NUMBER, lambda s: 0 < s < LIMIT)

@@ -5,7 +5,7 @@ Rules:
 * stdout carries what a script may want to read: `listening on HOST:PORT`, once the server accepts and SIGTERM will
   drain it; the tables and figures of `mpg sim`. Everything else goes to stderr.
 * Exit status: 0 done or drained; 1 it cannot be done, such as an address that cannot be listened on (one line says
-  why); 2 wrong usage (argparse); 130 Ctrl-C, without a traceback; 143 a second SIGTERM.
+  why); 2 wrong usage; 130 Ctrl-C, without a traceback; 143 a second SIGTERM.
 * A subcommand is a function that adds its parser and names the function that runs it with the parsed arguments.
   Those of `mpg sim` are in `mpg/sim/cli.py`, that of `mpg demo` is in `mpg/demo.py`.
 """

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, Final, ParamSpec
 
-from .arguments import MAX_PROCS, check, whole
+from .arguments import MAX_PROCS, check_arguments, whole
 from .current import tls
 from .errors import Goexit
 from .sched.doorbell import checkpoint
@@ -136,7 +136,7 @@ def gomaxprocs(n: int = 0) -> int:
     sched = tls.m.sched
     if sched is None:
         raise RuntimeError("mpg.gomaxprocs needs a run: call it inside mpg.run(main)")
-    check(GOMAXPROCS, {"n": n})
+    check_arguments(GOMAXPROCS, {"n": n})
     before: int = sched.gomaxprocs
     if n and n != before:
         procresize(sched, n)

@@ -11,7 +11,7 @@ from os import PathLike
 from time import monotonic, time
 from typing import Any, TypeVar
 
-from .arguments import PROCS, check
+from .arguments import PROCS, check_arguments
 from .current import PLAIN, runs, tls, user_calls
 from .debug.schedtrace import schedtrace as sched_line
 from .host import fork
@@ -78,7 +78,7 @@ def run(
     if not callable(main):
         raise TypeError(f"mpg.run needs a function, not {type(main).__name__}")
     n = default_procs() if procs is None else procs
-    check({"procs": PROCS}, {"procs": n})
+    check_arguments({"procs": PROCS}, {"procs": n})
     if not isinstance(shutdown_timeout, (int, float)) or not shutdown_timeout >= 0:
         raise ValueError(f"shutdown_timeout is a number of seconds, not {shutdown_timeout!r}")
     if caps is not None and not isinstance(caps, Capabilities):

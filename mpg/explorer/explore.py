@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
 
-from ..arguments import PROCS, check, whole
+from ..arguments import PROCS, check_arguments, whole
 from ..current import PLAIN, tls
 from ..errors import MpgError
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -120,7 +120,7 @@ def explore(
         raise TypeError(f"mpg.explore needs a function, not {type(main).__name__}")
     if not isinstance(like, Capabilities) and not (isinstance(like, str) and like in WORLDS):
         raise ValueError(f"like is one of {', '.join(WORLDS)}, or Capabilities, not {like!r}")
-    check(ARGUMENTS, {"preemptions": preemptions, "procs": procs, "walks": walks})
+    check_arguments(ARGUMENTS, {"preemptions": preemptions, "procs": procs, "walks": walks})
     caps = like if isinstance(like, Capabilities) else WORLDS[like]
     search = Search(main, args, caps, procs, windowed, checks)
     if replay is not None:

@@ -5,7 +5,7 @@
 * `mpg sim check` compares the simulator with queueing theory (`check.py`).
 
 Everything goes to stdout and is the same each time for the same arguments. A program that fails, or a file that cannot
-be written, is one line on stderr and exit status 1.
+be written, is one line on stderr and exit status 1; an argument that the workload refuses, one line and status 2.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..errors import MpgError
 from .check import Check, check
 from .costs import COSTS
 from .knobs import CHOICES
+from .params import check_params
 from .scenarios import Measured, Scenario, run_scenario
 from .simulate import LIKE
 from .workloads import WORKLOADS
@@ -76,8 +77,13 @@ def add_workload(kinds: argparse._SubParsersAction[argparse.ArgumentParser], nam
 
 
 def run_workload(args: argparse.Namespace) -> int:
-    """`mpg sim WORKLOAD`: 0, or 1 if the program fails or its trace cannot be saved."""
+    """`mpg sim WORKLOAD`: 0, 1 if the program fails or its trace cannot be saved, 2 if it has no such arguments."""
     params = {name: getattr(args, name) for name in args.params}
+    try:
+        check_params(params)
+    except ValueError as exc:
+        print(f"mpg sim {args.workload}: {exc}", file=sys.stderr)
+        return 2
     print(HEAD)
     try:
         for procs in args.procs:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
-from ..arguments import INT, PROCS, check
+from ..arguments import INT, PROCS, check_arguments
 from ..current import PLAIN, tls
 from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -133,7 +133,7 @@ def simulate(
         raise RuntimeError("mpg.simulate inside a run: call it from an ordinary thread")
     if not callable(main):
         raise TypeError(f"mpg.simulate needs a function, not {type(main).__name__}")
-    check(ARGUMENTS, {"procs": procs, "seed": seed})
+    check_arguments(ARGUMENTS, {"procs": procs, "seed": seed})
     if not isinstance(policy, (Policy, type(None))):
         raise TypeError(f"policy is a mpg.sim.Policy, not {type(policy).__name__}")
     policy = policy or Policy()
@@ -144,10 +144,13 @@ def simulate(
     if meter.wanted:
         port.watch = meter
     if invariants:
-        from ..explorer import invariants as those
+        from ..explorer.invariants import LockOrder, check, check_step
 
-        port.check, port.check_step = those.check, those.check_step
-        port.order = those.LockOrder(lambda lock: rank(port.sched, lock))
+        port.check, port.check_step, port.order = (
+            check,
+            check_step,
+            LockOrder(lambda lock: rank(port.sched, lock)),
+        )
         port.check_every = int(invariants)
     context = copy_context()
     recorder, path = recorder_for(trace, kept=True)
