@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
-from ..arguments import INT, PROCS, check_arguments
+from ..arguments import INT, PROCS, check_arguments, whole
 from ..current import PLAIN, tls
 from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -38,7 +38,7 @@ __all__ = ["LIKE", "SimResult", "simulate"]
 
 LIKE = {"go": GO, "host": HOST, "host-gil": HOST_GIL}
 
-ARGUMENTS = {"procs": PROCS, "seed": INT}
+ARGUMENTS = {"procs": PROCS, "seed": INT, "patience": whole(1), "invariants": whole(0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,8 @@ def simulate(
         raise RuntimeError("mpg.simulate inside a run: call it from an ordinary thread")
     if not callable(main):
         raise TypeError(f"mpg.simulate needs a function, not {type(main).__name__}")
-    check_arguments(ARGUMENTS, {"procs": procs, "seed": seed})
+    given = {"procs": procs, "seed": seed, "patience": patience, "invariants": invariants}
+    check_arguments(ARGUMENTS, given)
     if not isinstance(policy, (Policy, type(None))):
         raise TypeError(f"policy is a mpg.sim.Policy, not {type(policy).__name__}")
     policy = policy or Policy()
@@ -151,7 +152,7 @@ def simulate(
             check_step,
             LockOrder(lambda lock: rank(port.sched, lock)),
         )
-        port.check_every = int(invariants)
+        port.check_every = invariants
     context = copy_context()
     recorder, path = recorder_for(trace, kept=True)
     metadata = {

@@ -111,6 +111,12 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
         ({"procs": 2.0}, TypeError),
         ({"procs": 10**8}, ValueError),
         ({"seed": "x"}, TypeError),
+        ({"patience": 0}, ValueError),
+        ({"patience": 1e6}, TypeError),
+        ({"patience": None}, TypeError),
+        ({"invariants": -1}, ValueError),
+        ({"invariants": True}, TypeError),
+        ({"invariants": "x"}, TypeError),
         ({"like": "java"}, ValueError),
         ({"costs": "free"}, ValueError),
         ({"costs": {}}, ValueError),
@@ -120,7 +126,8 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
     ],
 )
 def test_bad_arguments(arguments: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
+    (name,) = arguments
+    with pytest.raises(error, match=f"^{name} is "):
         simulate(int, **arguments)
 
 
