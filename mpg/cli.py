@@ -121,13 +121,6 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def serve(args: argparse.Namespace) -> int:
     """`mpg serve`: 0 once drained, 1 if there is nothing to listen on, or the trace cannot be saved."""
-    recorder = None
-    if args.trace is not None:
-        try:
-            open(args.trace, "ab").close()  # now, and not when there is something to lose
-        except OSError as exc:
-            return not_saved(args.trace, exc)
-        recorder = Recorder()
     try:
         listener = mpg.net.listen(args.addr)
     except (OSError, ValueError) as exc:
@@ -136,6 +129,14 @@ def serve(args: argparse.Namespace) -> int:
             reason = f"cannot listen on {args.addr}: {reason}"
         print(f"mpg serve: {reason}", file=sys.stderr)
         return 1
+    recorder = None
+    if args.trace is not None:
+        try:
+            open(args.trace, "ab").close()  # once we listen, and not when there is something to lose
+        except OSError as exc:
+            listener.close()
+            return not_saved(args.trace, exc)
+        recorder = Recorder()
     every = None if args.schedtrace is None else args.schedtrace / 1000
     make = SERVICES[args.service]
     status = 0
