@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from greenlet import greenlet
 
@@ -46,7 +46,11 @@ class Outsider:
             self.port.refuse("mpg.work")
         self.port.pass_time(self, ns)
 
-    def getg(self) -> Any:
+    sleep = stall
+
+    def getg(self, lock: Any = None) -> NoReturn:
+        if lock is not None:
+            lock.release()
         raise SimulationError("a call that to_thread makes cannot wait for anything of the simulation")
 
 

@@ -212,6 +212,18 @@ def test_a_program_that_differs_later_on() -> None:
         explore(main)
 
 
+def test_a_call_elsewhere_can_sleep_and_not_wait() -> None:
+    def main() -> None:
+        mpg.to_thread(mpg.sleep, 1)
+        numbers = mpg.Chan[int]()
+        for wait in (numbers.recv, lambda: mpg.select(mpg.recv_case(numbers), timeout=1)):
+            with pytest.raises(mpg.SimulationError, match="cannot wait for a G"):
+                mpg.to_thread(wait)
+        assert numbers.try_recv().ok is False
+
+    explore(main, preemptions=0)
+
+
 def test_nothing_shared_says_so() -> None:
     with pytest.warns(RuntimeWarning, match=r"one schedule: .*woken by sysmon"):
         found = explore(lost_update, like="host-gil")

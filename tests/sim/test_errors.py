@@ -160,6 +160,20 @@ def test_what_takes_for_ever(call: Any, like: str) -> None:
         simulate(call, like=like)
 
 
+def test_a_call_elsewhere_can_sleep_and_not_wait() -> None:
+    def main() -> None:
+        before = mpg.now()
+        mpg.to_thread(mpg.sleep, 0.25, cost=0)
+        assert mpg.now() - before == 0.25
+        numbers = mpg.Chan[int]()
+        for wait in (numbers.recv, lambda: mpg.select(mpg.recv_case(numbers), timeout=1)):
+            with pytest.raises(mpg.SimulationError, match="cannot wait for anything"):
+                mpg.to_thread(wait, cost=0)
+        assert numbers.try_recv().ok is False
+
+    simulate(main, like="host", costs="zero")
+
+
 @pytest.mark.parametrize("like", LIKES)
 @pytest.mark.parametrize("sysmon", [True, False])
 def test_everybody_sleeps_for_ever(like: str, sysmon: bool) -> None:
