@@ -5,7 +5,7 @@ Rules:
 * stdout carries what a script may want to read: `listening on HOST:PORT`, once the server accepts and SIGTERM will
   drain it; the tables and figures of `mpg sim`. Everything else goes to stderr.
 * Exit status: 0 done or drained; 1 it cannot be done, such as an address that cannot be listened on (one line says
-  why); 2 wrong usage (argparse); 130 Ctrl-C, without a traceback; 143 a second SIGTERM.
+  why); 2 wrong usage; 130 Ctrl-C, without a traceback; 143 a second SIGTERM.
 * A subcommand is a function that adds its parser and names the function that runs it with the parsed arguments.
   Those of `mpg sim` are in `mpg/sim/cli.py`, that of `mpg demo` is in `mpg/demo.py`.
 """
@@ -24,7 +24,7 @@ from mpg.demo import add_demo
 from mpg.net import Listener, Server
 from mpg.net.conn import text_of
 from mpg.servers import SERVICES
-from mpg.sim.cli import add_sim
+from mpg.sim.cli import add_sim, one_procs
 from mpg.trace import Recorder
 
 __all__ = ["main"]
@@ -93,7 +93,7 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     parser.add_argument(
         "--procs",
-        type=positive_int,
+        type=one_procs,
         metavar="N",
         help="the number of P's (default: GOMAXPROCS, else the CPUs)",
     )
@@ -121,13 +121,6 @@ def add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def serve(args: argparse.Namespace) -> int:
     """`mpg serve`: 0 once drained, 1 if there is nothing to listen on, or the trace cannot be saved."""
-    recorder = None
-    if args.trace is not None:
-        try:
-            open(args.trace, "ab").close()  # now, and not when there is something to lose
-        except OSError as exc:
-            return not_saved(args.trace, exc)
-        recorder = Recorder()
     try:
         listener = mpg.net.listen(args.addr)
     except (OSError, ValueError) as exc:
@@ -136,6 +129,14 @@ def serve(args: argparse.Namespace) -> int:
             reason = f"cannot listen on {args.addr}: {reason}"
         print(f"mpg serve: {reason}", file=sys.stderr)
         return 1
+    recorder = None
+    if args.trace is not None:
+        try:
+            open(args.trace, "ab").close()  # once we listen, and not when there is something to lose
+        except OSError as exc:
+            listener.close()
+            return not_saved(args.trace, exc)
+        recorder = Recorder()
     every = None if args.schedtrace is None else args.schedtrace / 1000
     make = SERVICES[args.service]
     status = 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, ParamSpec
+from typing import Any, Final, ParamSpec
 
+from .arguments import MAX_PROCS, check_arguments, whole
 from .current import tls
 from .errors import Goexit
 from .sched.doorbell import checkpoint
@@ -27,6 +28,8 @@ __all__ = [
 ]
 
 A = ParamSpec("A")
+
+GOMAXPROCS: Final = {"n": whole(0, MAX_PROCS)}
 
 
 def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
@@ -125,12 +128,15 @@ def gomaxprocs(n: int = 0) -> int:
     """The number of P's; with `n` > 0 it is changed. Returns the number before (Go: GOMAXPROCS).
 
     Growth takes effect at once; a surplus P retires when its M next reaches a scheduling point.
+
+    Raises:
+        RuntimeError: outside a run.
+        TypeError, ValueError: `n` is no int from 0 to 65,536.
     """
     sched = tls.m.sched
     if sched is None:
         raise RuntimeError("mpg.gomaxprocs needs a run: call it inside mpg.run(main)")
-    if not isinstance(n, int) or n < 0:
-        raise ValueError(f"gomaxprocs takes a non-negative int, not {n!r}")
+    check_arguments(GOMAXPROCS, {"n": n})
     before: int = sched.gomaxprocs
     if n and n != before:
         procresize(sched, n)

@@ -11,6 +11,7 @@ from os import PathLike
 from time import monotonic, time
 from typing import Any, TypeVar
 
+from .arguments import PROCS, check_arguments
 from .current import PLAIN, runs, tls, user_calls
 from .debug.schedtrace import schedtrace as sched_line
 from .host import fork
@@ -53,8 +54,8 @@ def run(
 
     Args:
         main: a plain function. Whatever blocks in mpg (channels, sockets, sleep) lets other G's run.
-        procs: the number of P's (GOMAXPROCS). Default: $GOMAXPROCS, else the CPUs this process may use, by
-            affinity and cgroup quota.
+        procs: the number of P's (GOMAXPROCS), at most 65,536. Default: $GOMAXPROCS, else the CPUs this process may
+            use, by affinity and cgroup quota.
         shutdown_timeout: how many seconds to wait at the end for threads that are stuck in blocking calls.
         deadlock: raise DeadlockError when nothing can run any more.
         stall_report: log the G that keeps its P for so many seconds without an mpg operation; None: never.
@@ -77,8 +78,7 @@ def run(
     if not callable(main):
         raise TypeError(f"mpg.run needs a function, not {type(main).__name__}")
     n = default_procs() if procs is None else procs
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"procs must be a positive int, not {procs!r}")
+    check_arguments({"procs": PROCS}, {"procs": n})
     if not isinstance(shutdown_timeout, (int, float)) or not shutdown_timeout >= 0:
         raise ValueError(f"shutdown_timeout is a number of seconds, not {shutdown_timeout!r}")
     if caps is not None and not isinstance(caps, Capabilities):

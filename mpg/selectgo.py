@@ -40,14 +40,22 @@ class Case(NamedTuple):
 
 
 def recv_case(ch: Chan[Any] | None) -> Case:
-    """A case that receives from `ch`."""
+    """A case that receives from `ch`.
+
+    Raises:
+        TypeError: `ch` is neither a Chan nor None.
+    """
     if ch is not None and not isinstance(ch, Chan):
         raise TypeError(f"recv_case needs a Chan or None, not {type(ch).__name__}")
     return Case(ch, None, False)
 
 
 def send_case(ch: Chan[T] | None, value: T) -> Case:
-    """A case that sends `value` on `ch`."""
+    """A case that sends `value` on `ch`.
+
+    Raises:
+        TypeError: `ch` is neither a Chan nor None.
+    """
     if ch is not None and not isinstance(ch, Chan):
         raise TypeError(f"send_case needs a Chan or None, not {type(ch).__name__}")
     return Case(ch, value, True)
@@ -115,7 +123,10 @@ def select(*cases: Case, default: bool = False, timeout: float | None = None) ->
         Selected; `(-1, None, False, None)` for default or timeout.
 
     Raises:
-        ValueError: default together with timeout.
+        TypeError: a case that is none, or a timeout that is no number.
+        ValueError: default together with timeout, or a timeout of NaN.
+        MpgError: a channel belongs to another world.
+        RuntimeError: inside `mpg.blocking()`.
         ChanPanic: "send on closed channel".
     """
     if default and timeout is not None:

@@ -57,7 +57,13 @@ def wake_sleeper(mp: Any, gp: Any, when: int) -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Suspend the current G, or ordinary thread, for at least `seconds`; at once if not positive."""
+    """Suspend the current G, or ordinary thread, for at least `seconds`; at once if not positive.
+
+    Raises:
+        TypeError: no number.
+        ValueError: NaN.
+        RuntimeError: inside `mpg.blocking()`.
+    """
     ns = to_ns(seconds)
     mp = tls.m
     if mp.attn:
@@ -132,14 +138,24 @@ class _ChanTimer:
 
 
 class Timer(_ChanTimer):
-    """Delivers one value on `chan` after `seconds`: the time it fired for, on the clock of `mpg.now()`."""
+    """Delivers one value on `chan` after `seconds`: the time it fired for, on the clock of `mpg.now()`.
+
+    Raises:
+        TypeError: no number.
+        ValueError: NaN.
+    """
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self._state.when = max(1, tls.m.now() + to_ns(seconds))
 
     def reset(self, seconds: float) -> bool:
-        """Start again from now. Returns what `stop` would have."""
+        """Start again from now. Returns what `stop` would have.
+
+        Raises:
+            TypeError: no number.
+            ValueError: NaN.
+        """
         return self._state.set(max(1, tls.m.now() + to_ns(seconds)), 0)
 
 
@@ -147,7 +163,8 @@ class Ticker(_ChanTimer):
     """Delivers a value on `chan` every `seconds`. Ticks that nobody takes are dropped; the phase is kept.
 
     Raises:
-        ValueError: "non-positive interval for NewTicker".
+        TypeError: no number.
+        ValueError: NaN, or "non-positive interval for NewTicker".
     """
 
     def __init__(self, seconds: float) -> None:
@@ -159,7 +176,12 @@ class Ticker(_ChanTimer):
         self._state.when = tls.m.now() + period
 
     def reset(self, seconds: float) -> None:
-        """Change the period and start again from now."""
+        """Change the period and start again from now.
+
+        Raises:
+            TypeError: no number.
+            ValueError: NaN, or "non-positive interval for Ticker.Reset".
+        """
         period = to_ns(seconds)
         if period <= 0:
             raise ValueError("non-positive interval for Ticker.Reset")
@@ -167,7 +189,12 @@ class Ticker(_ChanTimer):
 
 
 def after(seconds: float) -> Chan[float]:
-    """A channel that delivers one value after `seconds`."""
+    """A channel that delivers one value after `seconds`.
+
+    Raises:
+        TypeError: no number.
+        ValueError: NaN.
+    """
     return Timer(seconds).chan
 
 
@@ -186,7 +213,13 @@ class FuncTimer:
         return stop_timer(self._timer)
 
     def reset(self, seconds: float) -> bool:
-        """Start again from now. True if it had been running."""
+        """Start again from now. True if it had been running.
+
+        Raises:
+            TypeError: no number.
+            ValueError: NaN.
+            RuntimeError: outside a run, or inside `mpg.blocking()`.
+        """
         ns = max(0, to_ns(seconds))
         mp = current_m("FuncTimer.reset")
         with self._lock:
@@ -217,7 +250,13 @@ def current_m(what: str) -> Any:
 
 
 def after_func(seconds: float, fn: Callable[..., Any], *args: Any) -> FuncTimer:
-    """Call `fn(*args)` in a G of its own after `seconds`."""
+    """Call `fn(*args)` in a G of its own after `seconds`.
+
+    Raises:
+        TypeError: `fn` cannot be called, or `seconds` is no number.
+        ValueError: NaN.
+        RuntimeError: outside a run, or inside `mpg.blocking()`.
+    """
     if not callable(fn):
         raise TypeError(f"after_func needs a function, not {type(fn).__name__}")
     ns = max(0, to_ns(seconds))

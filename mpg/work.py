@@ -24,7 +24,9 @@ def work(seconds: float) -> None:
     Inside, the G can be preempted whenever its slice is over.
 
     Raises:
-        ValueError: negative.
+        TypeError: no number.
+        ValueError: negative, or NaN.
+        SimulationError: infinite, in a simulation.
     """
     ns = duration(seconds, "work")
     if ns:
@@ -35,7 +37,9 @@ def stall(seconds: float) -> None:
     """Block the calling thread for `seconds`, undeclared. Nothing can end it early.
 
     Raises:
-        ValueError: negative.
+        TypeError: no number.
+        ValueError: negative, or NaN.
+        SimulationError: infinite, in a simulation.
     """
     ns = duration(seconds, "stall")
     if ns:

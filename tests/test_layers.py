@@ -56,6 +56,7 @@ LAYERS: dict[str, float] = {
     "mpg.current": 1,
     "mpg.locks": 1,
     "mpg.seconds": 0,
+    "mpg.arguments": 0,
     "mpg.sched": 1.5,
     "mpg.debug": 2,
     "mpg.chan": 2,

@@ -20,10 +20,12 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from random import Random
+from types import NoneType
 from typing import Any, Final
 
 from greenlet import getcurrent, greenlet
 
+from ..arguments import INT, PROCS, Rule, check_arguments, whole
 from ..current import PLAIN, tls
 from ..errors import MpgError
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -41,6 +43,15 @@ LEARNING: Final = 40  #: random walks before an exhaustive search
 DIFFERS: Final = "the program differs from run to run: with the same schedule it does something else"
 
 WORLDS: Final = {"host": HOST, "host-gil": HOST_GIL, "go": GO}
+
+ARGUMENTS: Final = {
+    "preemptions": whole(0),
+    "procs": PROCS,
+    "walks": whole(0),
+    "seed": INT,
+    "most": whole(1),
+    "replay": Rule("a sequence of ints", (Sequence, NoneType), lambda schedule: True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,8 @@ def explore(
     Raises:
         ScheduleError: a schedule fails.
         RuntimeError: inside a run.
-        ValueError: bad arguments; `replay` does not fit the program; or the program differs from run to run, so that
+        TypeError, ValueError: bad arguments.
+        ValueError: `replay` does not fit the program; or the program differs from run to run, so that
             no schedule says what it does.
 
     Warns:
@@ -117,9 +129,8 @@ def explore(
         raise TypeError(f"mpg.explore needs a function, not {type(main).__name__}")
     if not isinstance(like, Capabilities) and not (isinstance(like, str) and like in WORLDS):
         raise ValueError(f"like is one of {', '.join(WORLDS)}, or Capabilities, not {like!r}")
-    for what, value, least in (("preemptions", preemptions, 0), ("procs", procs, 1), ("walks", walks, 0)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{what} must be an int of at least {least}, not {value!r}")
+    numbers = {"preemptions": preemptions, "procs": procs, "walks": walks, "seed": seed, "most": most}
+    check_arguments(ARGUMENTS, {**numbers, "replay": replay})
     caps = like if isinstance(like, Capabilities) else WORLDS[like]
     search = Search(main, args, caps, procs, windowed, checks)
     if replay is not None:

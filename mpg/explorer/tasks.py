@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..errors import SimulationError
 
@@ -62,7 +62,11 @@ class Outside:
     def work(self, ns: int) -> None:
         self.port.pause()
 
-    def getg(self) -> Any:
+    sleep = stall
+
+    def getg(self, lock: Any = None) -> NoReturn:
+        if lock is not None:
+            lock.release()
         raise SimulationError("a thread of an exploration cannot wait for a G: let a G do that")
 
 

@@ -6,14 +6,16 @@ import os
 from math import ceil
 from pathlib import Path
 
+from ..arguments import MAX_PROCS
+
 __all__ = ["cgroup_cpus", "default_procs"]
 
 
 def default_procs() -> int:
-    """$GOMAXPROCS if it is a positive integer; else the affinity mask, limited by the cgroup quota."""
+    """$GOMAXPROCS if it is a positive integer (65,536 at most); else the affinity mask, within the cgroup quota."""
     env = os.environ.get("GOMAXPROCS", "")
     if env.isdigit() and int(env) > 0:
-        return int(env)
+        return min(int(env), MAX_PROCS)
     try:
         n = len(os.sched_getaffinity(0))
     except AttributeError:

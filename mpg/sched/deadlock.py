@@ -4,7 +4,7 @@ Called with `sched.lock` held whenever an M goes idle, and by sysmon, because th
 a thread that is not ours and says nothing when it ends. A run is dead when
 
 * no M runs, none is on its way (a promised P, a letter in its inbox), and no spare M makes a call for a G,
-* no G waits for I/O and no timer is armed,
+* no G waits for I/O and no timer is armed that will come (`first_timer`),
 * no ordinary thread has used a primitive of this run, and none that was started since the run began is alive,
 * nobody waits for an object that a thread made which is alive and not one of the run's,
 * every other run of this process is as stuck (channels may connect them). A run says so in `stuck`; whoever
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .g import G
     from .structs import Sched
 
-__all__ = ["checkdead_locked", "goroutine_table", "is_stuck_locked"]
+__all__ = ["checkdead_locked", "first_timer", "goroutine_table", "is_stuck_locked"]
 
 ASLEEP = "all goroutines are asleep - deadlock!"
 NO_GOROUTINES = "no goroutines (main called runtime.Goexit) - deadlock!"
@@ -58,7 +58,13 @@ def is_stuck_locked(sched: Sched) -> bool:
             return False
         if mp.next is not None or mp.lq or mp.gq:
             return False
-    return not any(pp.when or not pp.runqempty() for pp in sched.allp)
+    return not first_timer(sched) and all(pp.runqempty() for pp in sched.allp)
+
+
+def first_timer(sched: Sched) -> int:
+    """When the first timer is due; 0 if none is armed, or none that will come in this world."""
+    first = min((pp.when for pp in sched.allp if pp.when), default=0)
+    return first if first < sched.never else 0
 
 
 def _sudogs(gs: list[G]) -> list[Any]:

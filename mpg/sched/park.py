@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..trace.events import MPark
-from .deadlock import checkdead_locked
+from .deadlock import checkdead_locked, first_timer
 from .idle import (
     mput_locked,
     mremove_locked,
@@ -170,7 +170,7 @@ def shared_poller(mp: M) -> None:
     sched = mp.sched
     with sched.lock:
         pp, mp.nextp = mp.nextp, None
-        until = min((p.when for p in sched.allp if p.when), default=0)
+        until = first_timer(sched)
         poll = pp is None and until != 0 and sched.lastpoll != 0
         if poll:
             sched.lastpoll = 0

@@ -293,6 +293,7 @@ class Sched:
         self.seen_waiter_when = 0
         self.helped: list[P] = []  # those with helpers or a relief P
         self.detect_deadlock = True
+        self.never = 1 << 63  # ns: whoever waits until then waits for nothing, for `checkdead`
         self.stuck = False  # at the last look nothing could run without help from outside
         self.plain_used = False
         self.stall_report_ns = 100_000_000

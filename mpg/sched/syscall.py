@@ -216,8 +216,10 @@ def to_thread(fn: Callable[..., T], /, *args: Any, cost: float | None = None, **
             or `mpg.work`; elsewhere it means nothing.
 
     Raises:
-        RuntimeError: called outside a run.
-        SimulationError: in a simulation, without `cost`.
+        TypeError: `fn` cannot be called; in a simulation, `cost` is no number.
+        ValueError: in a simulation, `cost` is negative or NaN.
+        RuntimeError: outside a run, or inside `mpg.blocking()`; or the system refuses the first spare thread.
+        SimulationError: in a simulation, without `cost`, or with one that is infinite.
     """
     mp = tls.m
     gp = mp.curg

@@ -26,7 +26,7 @@ from ..errors import Goexit
 from ..status import GRUNNABLE, PIDLE, PRUNNING
 from ..trace.events import MStart, Preempt, Relief, Stall
 from .cputime import CpuTimes
-from .deadlock import checkdead_locked, is_stuck_locked
+from .deadlock import checkdead_locked, first_timer, is_stuck_locked
 from .doorbell import interrupt
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
 from .mlife import handoffp, post, startm, take_p, wake
@@ -92,7 +92,7 @@ def deep_sleep(mp: M, now: int) -> bool:
     with sched.lock:
         if sched.npidle != len(sched.allp) or sched.stopping:
             return False
-        first = min((pp.when for pp in sched.allp if pp.when), default=0)
+        first = first_timer(sched)
         if first and first <= now:
             return False
         checkdead_locked(sched)

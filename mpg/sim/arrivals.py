@@ -19,7 +19,7 @@ from ..sched.mlife import startm, wakep
 from ..sched.policy import RING
 from ..sched.ready import new_goid
 from ..sched.runq import put_global_locked
-from ..seconds import to_ns
+from ..seconds import FOREVER, to_ns
 from ..status import GRUNNABLE
 from ..trace.events import GlobqLen
 from .port import SimPort
@@ -43,7 +43,7 @@ def arrivals(p: int, gaps: Iterable[float], fn: Callable[[float], Any]) -> None:
     """From now on, start `fn(now)` in a new G on P number `p` after each of `gaps`, until they run dry.
 
     Args:
-        gaps: virtual seconds between arrivals, such as an exponential distribution.
+        gaps: virtual seconds between arrivals, such as an exponential distribution. Nothing comes after infinity.
         fn: called with the virtual time of the arrival, in seconds as `mpg.now` has it.
 
     Raises:
@@ -78,6 +78,8 @@ class Source:
             ns = to_ns(gap, "a gap between arrivals")
             if ns < 0:
                 raise ValueError(f"a gap between arrivals is not negative: {gap!r}")
+            if ns >= FOREVER:
+                break
             self.port.at(self.port.time + ns, self.arrive)
             return
         self.port.arrivals -= 1

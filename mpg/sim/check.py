@@ -26,6 +26,7 @@ from dataclasses import replace
 from math import fsum, sqrt
 from typing import NamedTuple
 
+from ..arguments import POSITIVE_TIME, check_arguments
 from ..current import tls
 from ..seconds import to_ns
 from . import theory
@@ -38,6 +39,8 @@ __all__ = ["BATCHES", "WARM_UP", "Check", "batch_means", "check"]
 
 WARM_UP = 0.1  #: of the horizon
 BATCHES = 20
+
+ARGUMENTS = {"horizon": POSITIVE_TIME}
 
 
 class Check(NamedTuple):
@@ -90,8 +93,7 @@ def check(
         ValueError: the load is not in (0, 1), the policy contradicts itself, or too few jobs end within the horizon.
     """
     theory.checked(load)
-    if not horizon > 0:
-        raise ValueError(f"the horizon is a positive time, not {horizon!r}")
+    check_arguments(ARGUMENTS, {"horizon": horizon})
     policy = policy_of(steal, victims, retry)
     result = simulate(
         measured, load, horizon, procs=procs, seed=seed, like="go", costs="zero", policy=policy, trace=False

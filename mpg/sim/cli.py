@@ -5,7 +5,7 @@
 * `mpg sim check` compares the simulator with queueing theory (`check.py`).
 
 Everything goes to stdout and is the same each time for the same arguments. A program that fails, or a file that cannot
-be written, is one line on stderr and exit status 1.
+be written, is one line on stderr and exit status 1; an argument that the workload refuses, one line and status 2.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import sys
 import warnings
 from math import isfinite
 
+from ..arguments import PROCS
 from ..errors import MpgError
 from .check import Check, check
 from .costs import COSTS
 from .knobs import CHOICES
+from .params import check_params
 from .scenarios import Measured, Scenario, run_scenario
 from .simulate import LIKE
 from .workloads import WORKLOADS
 
-__all__ = ["add_sim"]
+__all__ = ["add_sim", "one_procs"]
 
 HEAD = "P's      makespan  utilisation     steals   handoffs  latency p50  latency p99"
 
@@ -55,7 +57,7 @@ def add_workload(kinds: argparse._SubParsersAction[argparse.ArgumentParser], nam
     parser = kinds.add_parser(name, help=summary[0].lower() + summary[1:], description=text)
     parser.add_argument(
         "--procs",
-        type=positive_ints,
+        type=many_procs,
         default=[4],
         metavar="N,N,...",
         help="how many P's; one run for each number (default: 4)",
@@ -75,8 +77,13 @@ def add_workload(kinds: argparse._SubParsersAction[argparse.ArgumentParser], nam
 
 
 def run_workload(args: argparse.Namespace) -> int:
-    """`mpg sim WORKLOAD`: 0, or 1 if the program fails or its trace cannot be saved."""
+    """`mpg sim WORKLOAD`: 0, 1 if the program fails or its trace cannot be saved, 2 if it has no such arguments."""
     params = {name: getattr(args, name) for name in args.params}
+    try:
+        check_params(params)
+    except ValueError as exc:
+        print(f"mpg sim {args.workload}: {exc}", file=sys.stderr)
+        return 2
     print(HEAD)
     try:
         for procs in args.procs:
@@ -123,9 +130,7 @@ def add_check(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "in mean service times, beside what queueing theory says."
     )
     parser = kinds.add_parser("check", help="measure what queueing theory predicts", description=text)
-    parser.add_argument(
-        "--procs", type=positive_int, default=4, metavar="N", help="how many P's (default: 4)"
-    )
+    parser.add_argument("--procs", type=one_procs, default=4, metavar="N", help="how many P's (default: 4)")
     parser.add_argument(
         "--load", type=float, default=0.8, metavar="L", help="arrivals per P and unit of time (default: 0.8)"
     )
@@ -192,12 +197,13 @@ def page(one: Check) -> str:
 # -- types of arguments
 
 
-def positive_int(text: str) -> int:
+def one_procs(text: str) -> int:
+    """A number of P's."""
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    if not PROCS.fits(number):
+        raise argparse.ArgumentTypeError(f"{text} is not {PROCS.words}")
     return number
 
 
-def positive_ints(text: str) -> list[int]:
-    return [positive_int(part) for part in text.split(",")]
+def many_procs(text: str) -> list[int]:
+    return [one_procs(part) for part in text.split(",")]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from greenlet import greenlet
 
 from ..errors import SimulationError
+from ..seconds import FOREVER
 
 if TYPE_CHECKING:
     from .port import SimPort
@@ -41,9 +42,15 @@ class Outsider:
         self.port.stall(self, ns)
 
     def work(self, ns: int) -> None:
+        if ns >= FOREVER:
+            self.port.refuse("mpg.work")
         self.port.pass_time(self, ns)
 
-    def getg(self) -> Any:
+    sleep = stall
+
+    def getg(self, lock: Any = None) -> NoReturn:
+        if lock is not None:
+            lock.release()
         raise SimulationError("a call that to_thread makes cannot wait for anything of the simulation")
 
 

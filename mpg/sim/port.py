@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from math import log
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from greenlet import GreenletExit, greenlet
 
@@ -19,7 +19,7 @@ from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.doorbell import checkpoint
 from ..sched.idle import pidletake_locked
 from ..sched.mlife import startm
-from ..seconds import to_ns
+from ..seconds import FOREVER, to_ns
 from ..trace.events import MWake
 from ..work import stall, work
 from .costs import Costs
@@ -130,6 +130,8 @@ class SimPort(World):
     # The program.
 
     def work(self, mp: Any, ns: int) -> None:
+        if ns >= FOREVER:
+            self.refuse("mpg.work")
         while ns > 0:
             if mp.attn and not mp.insyscall:
                 checkpoint(mp)
@@ -141,10 +143,16 @@ class SimPort(World):
             ns -= self.time - begin
 
     def stall(self, mp: Any, ns: int) -> None:
+        if ns >= FOREVER:
+            self.refuse("mpg.stall")
         if getattr(mp, "insyscall", False):
             ns += self.costs.syscall_enter + self.costs.syscall_exit
         self.resume_at(mp, self.time + ns)
         self.leave_to_hub(mp)
+
+    def refuse(self, what: str) -> NoReturn:
+        """Somebody wants all the time there is. Sleeping for ever is another matter: it takes nobody's time."""
+        raise SimulationError(f"{what} without an end cannot be simulated, at {self.place()}")
 
     def blocking_call(self, fn: Callable[..., Any], cost: float | None) -> Callable[..., Any]:
         if cost is None:
@@ -161,6 +169,8 @@ class SimPort(World):
         ns = to_ns(cost, "cost")
         if ns < 0:
             raise ValueError(f"cost is a time that is not negative, not {cost!r}")
+        if ns >= FOREVER:
+            self.refuse("a call")
 
         def charged(*args: Any, **kwargs: Any) -> Any:
             try:

@@ -283,10 +283,15 @@ def as_array(scenarios: Sequence[Scenario], found: Sequence[Measured | str]) -> 
     for name, values in texts.items():
         rows[name] = values
     for i, (scenario, one) in enumerate(zip(scenarios, found, strict=True)):
-        rows["procs"][i], rows["seed"][i] = scenario.procs, scenario.seed
+        rows["procs"][i], rows["seed"][i] = column(scenario.procs), column(scenario.seed)
         for name, value in zip(Measured._fields, Measured() if isinstance(one, str) else one, strict=True):
             rows[name][i] = value
     return rows
+
+
+def column(value: Any) -> int:
+    """A scenario's number, as far as a column can hold it: a row with a bad one is not to cost the others; else -1."""
+    return value if isinstance(value, int) and abs(value) < 1 << 63 else -1
 
 
 NOTHING = tuple(Measured()._asdict().items())

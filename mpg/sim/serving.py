@@ -17,6 +17,7 @@ from ..sched.syscall import blocking, to_thread
 from ..timer import now, sleep
 from ..work import stall, work
 from .arrivals import arrivals, rng
+from .params import check_params
 
 __all__ = ["Jobs", "Served", "blocking_server", "poisson"]
 
@@ -47,10 +48,9 @@ def poisson(load: float = 0.8, horizon: float = 1.0, service: float = 1e-3) -> J
 
     Raises:
         SimulationError: outside a simulation.
-        ValueError: `load` or `service` is not positive.
+        TypeError, ValueError: as `params` has it.
     """
-    if not (load > 0 and service > 0):
-        raise ValueError(f"jobs come and last: load {load!r} and service {service!r} are positive")
+    check_params(locals())
     ended, spent = array("d"), array("d")
     arrived = 0
     start = now()
@@ -104,10 +104,9 @@ def blocking_server(
         how: "blocking" (its P can be handed off), "to_thread" (the call moves to a spare M) or "stall" (undeclared).
 
     Raises:
-        ValueError: `how` is none of these.
+        TypeError, ValueError: as `params` has it.
     """
-    if how not in BLOCK:
-        raise ValueError(f"how is one of {', '.join(BLOCK)}, not {how!r}")
+    check_params(locals())
     random = rng()
     answers = Chan[tuple[int, bool, float]](requests)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
+from ..arguments import INT, PROCS, check_arguments, whole
 from ..current import PLAIN, tls
 from ..host.signals import terminable
 from ..port import GO, HOST, HOST_GIL, Capabilities
@@ -19,6 +20,7 @@ from ..sched.g import func_name
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
 from ..sched.structs import P, Sched
+from ..seconds import FOREVER
 from ..trace.record import Recorder
 from ..trace.target import recorder_for, save
 from .costs import COSTS, Costs
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["LIKE", "SimResult", "simulate"]
 
 LIKE = {"go": GO, "host": HOST, "host-gil": HOST_GIL}
+
+ARGUMENTS = {"procs": PROCS, "seed": INT, "patience": whole(1), "invariants": whole(0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ def simulate(
 
     Args:
         main: an ordinary mpg program: channels, select, sync, timers, `go`, `mpg.work` and `mpg.stall`.
+        procs: at most 65,536; thousands take their time, as every P is looked at again and again.
         seed: of all random choices, the scheduler's and those of `mpg.sim.rng()`.
         like: "go" (Go as it is: stacks move between M's), "host" or "host-gil" (what `mpg.run` does on a
             free-threaded build, and on one with a GIL), or a record of capabilities, such as
@@ -128,10 +133,8 @@ def simulate(
         raise RuntimeError("mpg.simulate inside a run: call it from an ordinary thread")
     if not callable(main):
         raise TypeError(f"mpg.simulate needs a function, not {type(main).__name__}")
-    if not isinstance(procs, int) or isinstance(procs, bool) or procs < 1:
-        raise ValueError(f"procs must be a positive int, not {procs!r}")
-    if not isinstance(seed, int):
-        raise TypeError(f"seed is an int, not {type(seed).__name__}")
+    given = {"procs": procs, "seed": seed, "patience": patience, "invariants": invariants}
+    check_arguments(ARGUMENTS, given)
     if not isinstance(policy, (Policy, type(None))):
         raise TypeError(f"policy is a mpg.sim.Policy, not {type(policy).__name__}")
     policy = policy or Policy()
@@ -149,7 +152,7 @@ def simulate(
             check_step,
             LockOrder(lambda lock: rank(port.sched, lock)),
         )
-        port.check_every = int(invariants)
+        port.check_every = invariants
     context = copy_context()
     recorder, path = recorder_for(trace, kept=True)
     metadata = {
@@ -273,6 +276,7 @@ def prepare(
     sched.spin_share = policy.spinning
     sched.recheck = policy.recheck
     sched.stall_report_ns = 0
+    sched.never = FOREVER
 
 
 def name_of(recorder: Recorder, gp: Any, code: Any) -> int:

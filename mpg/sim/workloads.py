@@ -3,7 +3,7 @@
 Rules:
 
 * Every argument has a default, so `mpg.simulate(fork_join)` and `mpg.run(fork_join)` both work; the defaults are a
-  few ms to a few hundred ms of work. Times are in seconds.
+  few ms to a few hundred ms of work. Times are in seconds. What else an argument may be is in `params.py`.
 * The graph of `random_dag` is in `dag.py`, and what serves requests in `serving.py`.
 * What takes time is `mpg.work` and `mpg.stall`; random numbers are those of `mpg.sim.rng()`, so in a simulation the
   seed determines them.
@@ -35,6 +35,7 @@ from ..timer import now, sleep
 from ..work import work
 from .arrivals import rng
 from .dag import Dag, DagRun, run_dag
+from .params import check_params
 from .serving import Jobs, Served, blocking_server, poisson
 
 __all__ = [
@@ -62,15 +63,20 @@ def fork_join(height: int = 6, arity: int = 2, node: float = 2e-4) -> int:
 
     Returns the number of nodes, as the joins have added it up.
     """
-    work(node)
-    if height < 1:
-        return 1
-    children = [go(fork_join, height - 1, arity, node) for _ in range(arity)]
-    total = 1
-    for child in children:
-        child.join()
-        total += child.result
-    return total
+    check_params(locals())
+
+    def fork(height: int) -> int:
+        work(node)
+        if height == 0:
+            return 1
+        children = [go(fork, height - 1) for _ in range(arity)]
+        total = 1
+        for child in children:
+            child.join()
+            total += child.result
+        return total
+
+    return fork(height)
 
 
 def spawn_tree(height: int = 6, arity: int = 2, node: float = 2e-4, jitter: float = 0.0) -> list[int]:
@@ -80,7 +86,8 @@ def spawn_tree(height: int = 6, arity: int = 2, node: float = 2e-4, jitter: floa
 
     Returns how many nodes there were at each depth.
     """
-    levels = [0] * (max(height, 0) + 1)
+    check_params(locals())
+    levels = [0] * (height + 1)
     mutex, group = Mutex(), WaitGroup()
     random = rng()
 
@@ -89,7 +96,7 @@ def spawn_tree(height: int = 6, arity: int = 2, node: float = 2e-4, jitter: floa
             work(node * random.uniform(1 - jitter, 1 + jitter))
             with mutex:
                 levels[depth] += 1
-            if depth >= height:
+            if depth == height:
                 return
             depth += 1
             for _ in range(arity - 1):
@@ -105,6 +112,7 @@ def random_dag(nodes: int = 60, edge: float = 0.08, longest: float = 1e-3) -> Da
 
     Returns the graph and the nodes in the order in which they finished; `dag.allows(order)` says if that is legal.
     """
+    check_params(locals())
     return run_dag(Dag.random(rng(), nodes, edge, max(1, round(longest * 1e9))))
 
 
@@ -116,6 +124,7 @@ def unequal(count: int = 60, shortest: float = 1e-4, longest: float = 2e-2) -> l
 
     Returns their lengths in the order in which they finished.
     """
+    check_params(locals())
     random = rng()
     finished: list[float] = []
     group = WaitGroup()
@@ -135,6 +144,7 @@ def hog(shorts: int = 30, short: float = 2e-4, gap: float = 1e-3, length: float 
 
     Returns how long each short G took from its creation to its end.
     """
+    check_params(locals())
     done = Chan[float](shorts)
     group = WaitGroup()
     group.go(work, length)
@@ -166,6 +176,7 @@ def ping_pong(pairs: int = 1, hops: int = 200, node: float = 0.0) -> list[int]:
 
     Returns the number that each of `pairs` ends with: twice `hops`.
     """
+    check_params(locals())
 
     def play(ball: Chan[int], back: Chan[int]) -> None:
         for number in ball:
@@ -201,6 +212,7 @@ def producers_consumers(
 
     Returns all that was taken, sorted: every number below producers * items.
     """
+    check_params(locals())
     buffer, taken = Chan[int](capacity), Chan[list[int]](consumers)
     group = WaitGroup()
 

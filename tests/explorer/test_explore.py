@@ -150,7 +150,15 @@ def test_pause_lets_everybody_else_finish() -> None:
     [
         ({"preemptions": -1}, ValueError, "preemptions"),
         ({"procs": 0}, ValueError, "procs"),
-        ({"walks": True}, ValueError, "walks"),
+        ({"procs": 10**8}, ValueError, "procs"),
+        ({"walks": -1}, ValueError, "walks"),
+        ({"walks": True}, TypeError, "walks"),
+        ({"seed": "x"}, TypeError, "seed is an int, not str"),
+        ({"most": "x"}, TypeError, "most is an int of at least 1, not str"),
+        ({"most": 0}, ValueError, "most is an int of at least 1, not 0"),
+        ({"replay": 5}, TypeError, "replay is a sequence of ints, not int"),
+        ({"replay": iter([61, 1])}, TypeError, "replay is a sequence of ints, not list_iterator"),
+        ({"replay": "61"}, ValueError, "pairs of ints"),
         ({"like": "java"}, ValueError, "like"),
         ({"like": []}, ValueError, "like"),
         ({"replay": [1]}, ValueError, "pairs of ints"),
@@ -202,6 +210,18 @@ def test_a_program_that_differs_later_on() -> None:
 
     with pytest.raises(ValueError, match="differs from run to run"):
         explore(main)
+
+
+def test_a_call_elsewhere_can_sleep_and_not_wait() -> None:
+    def main() -> None:
+        mpg.to_thread(mpg.sleep, 1)
+        numbers = mpg.Chan[int]()
+        for wait in (numbers.recv, lambda: mpg.select(mpg.recv_case(numbers), timeout=1)):
+            with pytest.raises(mpg.SimulationError, match="cannot wait for a G"):
+                mpg.to_thread(wait)
+        assert numbers.try_recv().ok is False
+
+    explore(main, preemptions=0)
 
 
 def test_nothing_shared_says_so() -> None:

@@ -52,6 +52,7 @@ def test_version():
         ("serve",),
         ("serve", "time"),
         ("serve", "echo", "--procs", "0"),
+        ("serve", "echo", "--procs", "100000000"),
         ("serve", "echo", "--max-conns", "-1"),
         ("serve", "echo", "--schedtrace", "0.5"),
         ("serve", "echo", "--drain", "nan"),

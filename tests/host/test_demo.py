@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,3 +105,20 @@ def test_trace_that_cannot_be_saved(tmp_path):
     file = tmp_path / "nowhere" / "served.npz"
     with Program("-m", "mpg", "serve", "echo", "--addr", "127.0.0.1:0", "--trace", file) as program:
         assert program.finish() == (1, "", f"mpg serve: cannot save {file}: No such file or directory\n")
+
+
+@pytest.mark.parametrize("before", [None, b"", b"another trace"], ids=repr)
+def test_trace_of_nothing(tmp_path, before):
+    """Where nobody can listen, the file stays what it was."""
+    file = tmp_path / "served.npz"
+    if before is not None:
+        file.write_bytes(before)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        addr = f"127.0.0.1:{taken.getsockname()[1]}"
+        with Program("-m", "mpg", "serve", "echo", "--addr", addr, "--trace", file) as program:
+            assert program.finish() == (
+                1,
+                "",
+                f"mpg serve: cannot listen on {addr}: Address already in use\n",
+            )
+    assert (file.read_bytes() if file.exists() else None) == before

@@ -17,8 +17,10 @@ from conformance.worlds import PATIENCE, until
 
 import mpg
 from mpg import recv_case, select
+from mpg.arguments import MAX_PROCS
 from mpg.host.poller import EpollPoller, SelectorsPoller
 from mpg.host.port import HostPort
+from mpg.host.procs import default_procs
 from mpg.host.signals import Signals
 from mpg.sched import finish
 
@@ -134,7 +136,9 @@ def test_a_wrong_shutdown_timeout(wrong: Any) -> None:
 @pytest.mark.parametrize(
     ("knobs", "error", "text"),
     [
-        ({"procs": True}, ValueError, "procs"),
+        ({"procs": True}, TypeError, "procs"),
+        ({"procs": 0}, ValueError, "procs is an int from 1 to 65536, not 0"),
+        ({"procs": 10**8}, ValueError, "procs is an int from 1 to 65536, not 100000000"),
         ({"poller": "kqueue"}, ValueError, "poller is 'epoll' or 'selectors', not 'kqueue'"),
         ({"caps": "go"}, TypeError, "caps"),
         ({"stall_report": "x"}, TypeError, "stall_report is a number"),
@@ -146,6 +150,11 @@ def test_a_wrong_shutdown_timeout(wrong: Any) -> None:
 def test_wrong_options(knobs: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         mpg.run(int, **knobs)
+
+
+def test_a_huge_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOMAXPROCS", "100000000")
+    assert default_procs() == MAX_PROCS
 
 
 def test_a_stall_report_after_for_ever() -> None:

@@ -58,10 +58,29 @@ def test_trace_that_cannot_be_saved(capsys, tmp_path):
     assert len(err.splitlines()) == 1
 
 
-def test_program_that_fails(capsys):
-    status, _, err = said(capsys, "blocking_server", "--how", "often")
+def test_program_that_fails(capsys, monkeypatch):
+    def failing() -> None:
+        """Fail: always."""
+        mpg.Chan[int](-1)
+
+    monkeypatch.setitem(WORKLOADS, "hog", failing)
+    status, _, err = said(capsys, "hog")
     assert status == 1
-    assert err == "mpg sim: ValueError: how is one of blocking, to_thread, stall, not 'often'\n"
+    assert err == "mpg sim: ValueError: makechan: size out of range: -1\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (("blocking_server", "--how", "often"), "how is one of blocking, to_thread, stall, not 'often'"),
+        (("fork_join", "--node", "inf"), "node is a number of seconds, from 0 to below 9e9, not inf"),
+        (("producers_consumers", "--consumers", "0"), "consumers is an int of at least 1, not 0"),
+        (("unequal", "--shortest", "0"), "shortest is a positive number of seconds, below 9e9, not 0.0"),
+        (("spawn_tree", "--jitter", "-2"), "jitter is a number from 0 to 1, not -2.0"),
+    ],
+)
+def test_what_a_workload_refuses(capsys, args, line):
+    assert said(capsys, *args) == (2, "", f"mpg sim {args[0]}: {line}\n")
 
 
 @pytest.mark.parametrize(
@@ -72,11 +91,13 @@ def test_program_that_fails(capsys):
         ("hog", "--procs", "0"),
         ("hog", "--procs", "1,,2"),
         ("hog", "--procs", "two"),
+        ("hog", "--procs", "1,100000000"),
         ("hog", "--like", "python"),
         ("hog", "--costs", "much"),
         ("hog", "--shorts", "1.5"),
         ("check", "--steal", "all"),
         ("check", "--procs", "1,2"),
+        ("check", "--procs", "100000000"),
         ("check", "--load", "high"),
     ],
     ids=lambda args: " ".join(args) or "nothing",
@@ -124,6 +145,15 @@ def test_check_for_people(capsys):
         "successes",
     ]
     assert "z = " in out
+
+
+@pytest.mark.parametrize("horizon", ["inf", "nan", "0", "-1"])
+def test_check_without_an_end(capsys, horizon):
+    status, out, err = said(capsys, "check", "--horizon", horizon)
+    assert (status, out) == (1, "")
+    assert (
+        err == f"mpg sim check: horizon is a positive number of seconds, below 9e9, not {float(horizon)!r}\n"
+    )
 
 
 def test_check_of_nothing(capsys):

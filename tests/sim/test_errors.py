@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from math import inf
 from typing import Any
 
 import pytest
@@ -105,9 +107,16 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
     ("arguments", "error"),
     [
         ({"procs": 0}, ValueError),
-        ({"procs": True}, ValueError),
-        ({"procs": 2.0}, ValueError),
+        ({"procs": True}, TypeError),
+        ({"procs": 2.0}, TypeError),
+        ({"procs": 10**8}, ValueError),
         ({"seed": "x"}, TypeError),
+        ({"patience": 0}, ValueError),
+        ({"patience": 1e6}, TypeError),
+        ({"patience": None}, TypeError),
+        ({"invariants": -1}, ValueError),
+        ({"invariants": True}, TypeError),
+        ({"invariants": "x"}, TypeError),
         ({"like": "java"}, ValueError),
         ({"costs": "free"}, ValueError),
         ({"costs": {}}, ValueError),
@@ -117,7 +126,8 @@ def test_a_deadlock_names_the_g_s_and_the_time(like: str) -> None:
     ],
 )
 def test_bad_arguments(arguments: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
+    (name,) = arguments
+    with pytest.raises(error, match=f"^{name} is "):
         simulate(int, **arguments)
 
 
@@ -131,6 +141,71 @@ def test_a_negative_time(call: Any) -> None:
         simulate(main, costs="zero")
     assert "goroutine 1 (" in " ".join(caught.value.__notes__)
     assert "virtual time 0.125" in " ".join(caught.value.__notes__)
+
+
+@pytest.mark.parametrize("like", LIKES)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: mpg.work(inf),
+        lambda: mpg.stall(10**400),
+        lambda: mpg.to_thread(mpg.work, inf),
+        lambda: mpg.to_thread(mpg.stall, inf),
+        lambda: mpg.to_thread(int, cost=inf),
+    ],
+    ids=["work", "stall", "work elsewhere", "stall elsewhere", "call"],
+)
+def test_what_takes_for_ever(call: Any, like: str) -> None:
+    with pytest.raises(mpg.SimulationError, match=r"without an end cannot be simulated, at .*virtual time"):
+        simulate(call, like=like)
+
+
+def test_a_call_elsewhere_can_sleep_and_not_wait() -> None:
+    def main() -> None:
+        before = mpg.now()
+        mpg.to_thread(mpg.sleep, 0.25, cost=0)
+        assert mpg.now() - before == 0.25
+        numbers = mpg.Chan[int]()
+        for wait in (numbers.recv, lambda: mpg.select(mpg.recv_case(numbers), timeout=1)):
+            with pytest.raises(mpg.SimulationError, match="cannot wait for anything"):
+                mpg.to_thread(wait, cost=0)
+        assert numbers.try_recv().ok is False
+
+    simulate(main, like="host", costs="zero")
+
+
+@pytest.mark.parametrize("like", LIKES)
+@pytest.mark.parametrize("sysmon", [True, False])
+def test_everybody_sleeps_for_ever(like: str, sysmon: bool) -> None:
+    def main() -> None:
+        mpg.go(mpg.sleep, 1e300)
+        mpg.sleep(2.0)
+        mpg.after(inf).recv()
+
+    with pytest.raises(mpg.DeadlockError) as caught:
+        simulate(main, like=like, policy=mpg.sim.Policy(sysmon=sysmon))
+    assert sorted(re.split("[],]", line)[0] for line in caught.value.goroutines) == [
+        "goroutine 1 [chan receive",
+        "goroutine 2 [sleep",
+    ]
+
+
+def test_who_sleeps_for_ever_ends_with_the_run() -> None:
+    def main() -> None:
+        mpg.go(mpg.sleep, inf)
+        mpg.work(0.5)
+
+    assert simulate(main, costs="zero").now == 0.5
+
+
+def test_after_an_infinite_gap_nobody_comes() -> None:
+    def main() -> None:
+        mpg.sim.arrivals(0, [0.5, inf, 0.5], float)
+        mpg.Chan[int]().recv()
+
+    with pytest.raises(mpg.DeadlockError) as caught:
+        simulate(main, costs="zero")
+    assert "virtual time 0.5" in " ".join(caught.value.__notes__)
 
 
 def test_not_inside_a_run_and_no_function() -> None:

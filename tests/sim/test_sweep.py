@@ -108,7 +108,13 @@ def test_empty_sweep():
 BAD = {
     "no such workload": (Scenario("nix"), "ValueError: there is no workload 'nix'"),
     "no such argument": (Scenario("hog", {"size": 1}), "TypeError: hog() got an unexpected keyword"),
-    "no P": (Scenario("hog", procs=0), "ValueError: procs must be"),
+    "no P": (Scenario("hog", procs=0), "ValueError: procs is an int from 1 to 65536, not 0"),
+    "no number": (Scenario("hog", procs="x"), "TypeError: procs is an int from 1 to 65536, not str"),  # type: ignore[arg-type]
+    "too many": (Scenario("hog", procs=10**30), "ValueError: procs is an int from 1 to 65536, not 1000"),
+    "no consumer": (
+        Scenario("producers_consumers", {"consumers": 0}),
+        "ValueError: consumers is an int of at",
+    ),
     "fails": (Scenario(fails), "RuntimeError: on purpose"),
     "cannot be sent": (Scenario(fails_unsendably), "Unsendable: cannot be unpickled"),
     "exits": (Scenario(leaves), "SystemExit: 3"),
@@ -137,6 +143,11 @@ def with_bad() -> list[Scenario]:
 
 def test_failures_here():
     check_failures(sweep(with_bad(), Here()))
+
+
+def test_a_seed_too_large_for_its_column():
+    found = sweep([Scenario(answer, seed=1 << 64)], Here())
+    assert (found["seed"][0], found["value"][0], found["error"][0]) == (-1, 42.0, "")
 
 
 def test_executor_that_refuses():

@@ -11,6 +11,7 @@ import pytest
 
 import mpg
 from mpg.sim import Policy
+from mpg.sim.params import check_params
 from mpg.sim.workloads import (
     WORKLOADS,
     Hogged,
@@ -122,6 +123,51 @@ def test_every_argument_has_a_default(name):
     assert {type(param.default) for param in params} <= {int, float, str}
 
 
+# -- What arguments may be.
+
+NONSENSE: dict[type, dict[type[Exception], list[Any]]] = {
+    int: {TypeError: [2.0, "2", None, True], ValueError: [-1]},
+    float: {TypeError: ["2", None, True], ValueError: [-1.0, float("nan"), float("inf")]},
+    str: {TypeError: [1, None], ValueError: ["often"]},
+}
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_argument_is_checked(name):
+    """Before anything else is done."""
+
+    def main() -> None:
+        for param in inspect.signature(WORKLOADS[name]).parameters.values():
+            for error, values in NONSENSE[type(param.default)].items():
+                for value in values:
+                    with pytest.raises(error, match=rf"^{param.name} is .*, not "):
+                        WORKLOADS[name](**{param.name: value})
+
+    assert mpg.simulate(main).stats["spawns"] == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"arity": 0},
+        {"jitter": 1.1},
+        {"edge": 1.1},
+        {"block": 1.1},
+        {"shortest": 0.0},
+        {"longest": 0},
+        {"producers": 0},
+        {"consumers": 0},
+        {"load": 0.0},
+        {"service": 0.0},
+        {"node": 1e300},
+    ],
+    ids=str,
+)
+def test_out_of_its_range(wrong):
+    with pytest.raises(ValueError, match=r"is .*, not "):
+        check_params(wrong)
+
+
 # -- What each is for.
 
 
@@ -180,23 +226,12 @@ def test_poisson_needs_a_simulation():
         mpg.run(poisson)
 
 
-@pytest.mark.parametrize("wrong", [{"load": 0.0}, {"load": -1.0}, {"service": 0.0}], ids=str)
-def test_poisson_of_nothing(wrong):
-    with pytest.raises(ValueError, match="positive"):
-        mpg.simulate(lambda: poisson(**wrong))
-
-
 @pytest.mark.parametrize("how", ["blocking", "to_thread", "stall"])
 @pytest.mark.parametrize("like", LIKES)
 def test_ways_to_block(how, like):
     found = mpg.simulate(lambda: blocking_server(how=how), like=like, seed=1)
     all_answered(found.value)
     found.trace.validate()
-
-
-def test_unknown_way_to_block():
-    with pytest.raises(ValueError, match="how is one of"):
-        mpg.simulate(lambda: blocking_server(how="often"))
 
 
 def test_handing_off_helps():
