@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
 
 
-def serve_mpg(procs: int) -> None:
+def serve_mpg(procs: int, *, recording: bool) -> None:
     import mpg
 
     def handler(conn: Any) -> None:
@@ -40,7 +40,7 @@ def serve_mpg(procs: int) -> None:
         ready(listener.addr[1])
         mpg.net.serve(listener, handler, drain=0)
 
-    mpg.run(main, procs=procs)
+    mpg.run(main, procs=procs, trace=mpg.trace.Recorder() if recording else None)
 
 
 def serve_gevent() -> None:
@@ -169,7 +169,8 @@ def measure(kind: str, go: Go, requests: int) -> dict[str, float]:
 def main() -> None:
     kind = sys.argv[1]
     if kind.startswith("mpg"):
-        serve_mpg(int(kind[3:] or 1))
+        procs, recording, _ = kind[3:].partition("-recording")
+        serve_mpg(int(procs or 1), recording=bool(recording))
     elif kind == "gevent":
         serve_gevent()
     else:

@@ -14,8 +14,8 @@ in the middle of things), a ring that is overwritten (a slot is not one store).
 
 from __future__ import annotations
 
-import sys
 from itertools import takewhile
+from marshal import loads
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -40,7 +40,6 @@ DROP: Final = (
     2  # chunks at a time, a pause of some 5 ms; but as many records as state is written anew for them
 )
 WIDTH: Final = 7
-RECORD: Final = 8 * PACKED  # bytes
 END: Final = np.iinfo(np.int64).max
 
 
@@ -153,26 +152,20 @@ def drop_oldest(rec: Recorder) -> None:
     rec.base = base
     for stream, mine in zip(rec.streams, np.split(used, ends[:-1]), strict=True):
         stream.skip += int(mine.sum())
-        while stream.chunks and stream.skip >= len(stream.chunks[0]) // RECORD:
-            n = len(stream.chunks.pop(0)) // RECORD
+        while stream.chunks and stream.skip >= stream.chunks[0].n:
+            n = stream.chunks.pop(0).n
             rec.kept -= n
             stream.skip -= n
 
 
 def moment(rec: Recorder, wanted: int) -> int:
     """A time before which about so many records were written, those that are dropped already among them."""
-    chunks = [(first_time(chunk), len(chunk) // RECORD) for stream in rec.streams for chunk in stream.chunks]
+    chunks = [(chunk.first, chunk.n) for stream in rec.streams for chunk in stream.chunks]
     for begin, n in sorted(chunks):
         if wanted <= 0:
             return begin
         wanted -= n
-    return max(
-        int(np.frombuffer(stream.chunks[-1], np.int64)[-PACKED]) for stream in rec.streams if stream.chunks
-    )
-
-
-def first_time(chunk: bytes) -> int:
-    return int.from_bytes(chunk[:8], sys.byteorder)
+    return max(stream.chunks[-1].last for stream in rec.streams if stream.chunks)
 
 
 def whole_until(rec: Recorder) -> int:
@@ -183,7 +176,9 @@ def whole_until(rec: Recorder) -> int:
 
 def rows_until(stream: Stream, last: int) -> Ints:
     """The rows of a stream up to this time that have not been dropped."""
-    pieces = [np.frombuffer(c, np.int64) for c in takewhile(lambda c: first_time(c) <= last, stream.chunks)]
+    pieces = [
+        np.array(loads(c.packed), np.int64) for c in takewhile(lambda c: c.first <= last, stream.chunks)
+    ]
     if len(pieces) == len(stream.chunks):
         pieces.append(np.array(stream.rows.copy(), np.int64))
     rows = (

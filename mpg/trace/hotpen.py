@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .. import status as st
 from . import events as ev
@@ -27,6 +27,7 @@ __all__ = [
     "P_BITS",
     "TEXT",
     "WIDTH",
+    "Chunk",
     "HotPen",
     "Stream",
 ]
@@ -45,12 +46,24 @@ N_BITS: Final = 32  # of `n`: the started G's; above them the fresh ones
 POLLED: Final = 255  # GoUnblock of up to four G's, whose numbers are `g a b n`
 IO_SWITCH: Final = 254  # GoSwitch of a G in IO wait; `b` is the object
 
+#: By how many G's there are beyond a multiple of four: what makes them one.
+NOBODY: Final = ((), (-1, -1, -1), (-1, -1), (-1,))
+
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 # GoSwitch.b (`pack_switch`), as far as it never varies.
 YIELD: Final = STOPPED | LOCAL << 2 | GOSCHED << 8
 IO_WAIT: Final = st.IO_WAIT
 BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.items()}
+
+
+class Chunk(NamedTuple):
+    """Records that nobody writes to any more, as `marshal` packs a list: struct.pack takes half as long again."""
+
+    packed: bytes
+    n: int
+    first: int  # the time of its first record
+    last: int
 
 
 class Stream:
@@ -60,7 +73,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.rows: list[int] = []
-        self.chunks: list[bytes] = []
+        self.chunks: list[Chunk] = []
         self.skip = 0
         self.rolls = False  # it is being packed
         self.owes = 0  # not 0: what happens from this time on may be seen before it is written here
@@ -112,9 +125,7 @@ class HotPen:
         self.queue = 0  # where the next G to start comes from, if somebody knows better
         self.cause = READY  # who makes G's ready on g0
         self.why = 0  # 0, or why a running G stops
-        self.calm = (
-            False  # nothing was queued since the last switch, nobody is in runnext, no sites are wanted
-        )
+        self.calm = False  # all that is queued has begun, nothing was queued since the last switch, no sites are wanted
         self.started = -1  # the length that was told last, if no fresh G was queued: then only we change it
         self.leaving = False  # a G leaves `blocking` without a P
         self.spinning = False
@@ -182,7 +193,7 @@ class HotPen:
         While it is calm nobody looks whether the chunk is full: each 61st switch is not.
         """
         status = gp.atomicstatus
-        if self.calm and nxt.listed is not None:  # it has been started before
+        if self.calm:
             if status == 1:  # runnable
                 self.put((self.now(), self.switches, gp.id, nxt.id, YIELD, -1))
                 return
@@ -226,12 +237,13 @@ class HotPen:
 
     def lengths(self, mp: Any, pp: Any) -> int:
         """The `n` of a record in which a G starts: -1 if nothing has changed."""
-        self.calm = mp.next is None and not pp.runnext and not self.sites
         n = len(mp.lq) + len(mp.gq) + (mp.next is not None)
         fresh = len(pp.ring) + len(pp.runnext)
         if fresh:
+            self.calm = False
             self.started = -1
             return fresh << N_BITS | n
+        self.calm = mp.next is None and not self.sites
         if n == self.started:
             return -1
         self.started = n
@@ -300,13 +312,14 @@ class HotPen:
         They are queued already; but they are this M's own, so nobody can have taken them.
         """
         self.calm = False
-        put, now = self.put, self.now()
+        put, now = self.put, mp.polled
         here = self.alone if mp.p is None else self.here
-        what = here | POLLED
+        head = (now, here | POLLED)
         ids = [gp.id for gp in gps]
-        ids += (-1, -1, -1)
-        for i in range(0, len(gps), 4):
-            put((now, what, *ids[i : i + 4]))
+        ids += NOBODY[len(ids) & 3]
+        each = iter(ids)
+        for four in zip(each, each, each, each, strict=False):
+            put(head + four)
         put((now, here | ev.NetpollReady, -1, len(gps), -1, -1))
         if len(self.rows) >= self.full:
             self.owner.roll(self.stream)

@@ -12,12 +12,12 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import count
-from struct import calcsize, pack
+from marshal import dumps
 from typing import TYPE_CHECKING, Any, Final
 
 from ..current import host_lock
 from .events import STRINGS
-from .hotpen import TEXT, WIDTH, Stream
+from .hotpen import TEXT, WIDTH, Chunk, Stream
 from .pen import Pen
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-INT64: Final = "l" if calcsize("l") == 8 else "q"  # the same, in two thirds of the time
 CHUNK: Final = 4096  # records; more of them take longer, because their numbers have left the cache
 
 
@@ -137,10 +136,10 @@ class Recorder:
         stream.rolls = True
         try:
             rows = stream.rows.copy()
-            chunk = pack(f"{len(rows)}{INT64}", *rows)
+            chunk = Chunk(dumps(rows, 1), len(rows) // WIDTH, rows[0], rows[-WIDTH])
             with self.lock:
                 stream.chunks.append(chunk)
-                self.kept += len(rows) // WIDTH
+                self.kept += chunk.n
                 del stream.rows[: len(rows)]
                 if self.kept > self.limit:
                     from .flight import drop_oldest

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
+import marshal
 import os
 import signal
-import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -186,12 +186,12 @@ def test_an_event_in_the_middle_of_packing_events(monkeypatch: pytest.MonkeyPatc
     """Nothing that a finalizer records while a chunk is packed is lost or doubled."""
     packs: list[int] = []
 
-    def pack(layout: str, *numbers: int) -> bytes:
+    def dumps(numbers: list[int], version: int) -> bytes:
         if logging:
             packs.append(len(numbers))
             for _ in range(5):
                 mpg.trace.log(f"pack {len(packs)}")
-        return struct.pack(layout, *numbers)
+        return marshal.dumps(numbers, version)
 
     def main() -> None:
         for i in range(2000):
@@ -200,7 +200,7 @@ def test_an_event_in_the_middle_of_packing_events(monkeypatch: pytest.MonkeyPatc
 
     logging = [True]
     rec = mpg.trace.Recorder(1000)
-    monkeypatch.setattr(record, "pack", pack)
+    monkeypatch.setattr(record, "dumps", dumps)
     rec.limit = 1 << 30
     mpg.run(main, procs=1, trace=rec)
     trace = rec.trace
