@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..status import GRUNNABLE, GRUNNING, GWAITING
+from ..status import GRUNNABLE, GRUNNING, GWAITING, IO_WAIT
+from ..trace.hotpen import YIELD
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
 from .stacks import BaseM
@@ -104,8 +105,17 @@ class PinnedM(BaseM):
                     nxt.home = self
                     stack = nxt.stack = self.free.pop()
                 self.curg = nxt
-                if self.rec is not None:
-                    self.rec.switch(self, pp, gp, nxt)  # before the status: they may be the same
+                if self.rec is not None:  # before the status: they may be the same
+                    rec = self.rec
+                    if (
+                        rec.calm and gp.atomicstatus == GRUNNABLE
+                    ):  # the most frequent cases of `switch`, written out
+                        rec.put((rec.now(), rec.switches, gp.id, nxt.id, YIELD, -1))
+                    elif rec.calm and gp.waitreason is IO_WAIT and rec.started > 0:
+                        rec.started = n = rec.started - 1
+                        rec.put((rec.now(), rec.io_waits, gp.id, nxt.id, gp.waiting.c.seq, n))
+                    else:
+                        rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING
                 return stack
         gp.since = self.now()
