@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from explorer.models import MODELS, Model
 
-MOST = 90_000  #: schedules of all models together: less than a minute of CPU time on an idle machine
+MOST = 90_000  #: schedules of all models together: some two minutes of CPU time
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
