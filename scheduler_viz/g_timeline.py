@@ -43,6 +43,7 @@ def g_timeline(
         t0, t1: seconds from the trace's start.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window, top below 1, a G that does not occur, more than 200 lanes.
     """
     at = window(trace, t0, t1)

@@ -55,6 +55,7 @@ def latency_histogram(
         t0, t1: seconds from the trace's start; a latency counts where it ended.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window.
     """
     from matplotlib.lines import Line2D
@@ -145,6 +146,7 @@ def handoff_anatomy(
 
     Raises:
         NotRecorded: the trace's world has no Handoff events.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window.
     """
     rows = data.handoff_anatomy(trace, t0=t0, t1=t1)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import data
+from .arguments import MOST_BINS
 from .base import Window, axes, empty, note, time_axis, window
 from .data.queues import missing
 from .data.steps import bin_edges, step_bins, to_ns
@@ -91,7 +92,8 @@ def runqueue_heatmap(
 
     Raises:
         NotRecorded: the trace's world has no RunqLen events.
-        ValueError: a bad window or part, bins below 1.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window or part, bins not from 1 to 10,000.
     """
     at = window(trace, t0, t1)
     rows = data.runqueue_heatmap(trace, t0=t0, t1=t1, bins=bins, part=part)
@@ -173,6 +175,7 @@ def counters(
         t0, t1: seconds from the trace's start.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window.
     """
     at = window(trace, t0, t1)
@@ -241,7 +244,7 @@ def binned(
     ax: Axes, t: Floats, values: npt.NDArray[np.int64], at: Window
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Edges, and the mean, least and most of one counter in bins of two pixels; the last of each is there twice."""
-    edges = bin_edges(at, max(50, int(ax.bbox.width / 2)))
+    edges = bin_edges(at, min(max(50, int(ax.bbox.width / 2)), MOST_BINS))
     lane = np.zeros(len(t), np.int64)
     mean, high = step_bins(lane, to_ns(t, at), values, edges, 1)
     _, low = step_bins(lane, to_ns(t, at), -values, edges, 1)

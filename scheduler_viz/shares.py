@@ -52,7 +52,8 @@ def utilization(
         by: "time", or "p" for the shares of each P over the whole window.
 
     Raises:
-        ValueError: a bad window, bins below 1, `by` is neither "time" nor "p".
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window, bins not from 1 to 10,000, `by` is neither "time" nor "p".
     """
     at = window(trace, t0, t1)
     rows = data.utilization(trace, t0=t0, t1=t1, bins=bins, by=by)
@@ -135,16 +136,18 @@ def idle_while_overloaded(
         ncpus: take this as the number of P's.
 
     Raises:
-        ValueError: a bad window, bins or ncpus below 1.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1.
     """
     at = window(trace, t0, t1)
+    known = not trace.metadata.get("partial")
+    rows: Any = ()
+    if known:
+        rows = data.idle_while_overloaded(trace, t0=t0, t1=t1, bins=bins, ncpus=ncpus)
     ax = axes(ax, (9, 4))
     title(ax, "idle while overloaded")
-    if trace.metadata.get("partial"):
-        return empty(ax, "not known: this is a part of a trace")
-    rows = data.idle_while_overloaded(trace, t0=t0, t1=t1, bins=bins, ncpus=ncpus)
     if not len(rows):
-        return empty(ax, NO_TIME)
+        return empty(ax, NO_TIME if known else "not known: this is a part of a trace")
     time_axis(ax, at)
     edges = np.append(rows["t0"], rows["t1"][-1])
     width = np.diff(edges)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import data
+from .arguments import choice
 from .base import axes, empty, note, time_axis, window
 from .data.steps import count_ps
 from .panels import (
@@ -62,10 +63,10 @@ def steal_matrix(
 
     Raises:
         NotRecorded: the trace's world has no Steal events.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window or count.
     """
-    if count not in ("steals", "stolen"):
-        raise ValueError(f'count is "steals" or "stolen", not {count!r}')
+    choice("count", count, "steals", "stolen")
     rows = data.steal_matrix(trace, t0=t0, t1=t1)
     ax = axes(ax, (7, 6))
     if not len(rows):
@@ -159,7 +160,8 @@ def steal_rate(
 
     Raises:
         NotRecorded: the trace's world has no Steal events.
-        ValueError: a bad window, bins below 1.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window, bins not from 1 to 10,000.
     """
     at = window(trace, t0, t1)
     rows = data.steal_rate(trace, t0=t0, t1=t1, bins=bins)
