@@ -6,7 +6,8 @@
   what is visible.
 * A figure that needs events which the trace's world does not record raises `NotRecorded`: zeros would be a claim.
   Which world records what is said by the event table, `mpg.trace.events`.
-* A trace without what a figure draws gives a figure that says so.
+* A trace without what a figure draws gives a figure that says so, and so does one that was filtered: what is missing
+  may be the reason for what is seen.
 
 matplotlib is imported when something is drawn, so `scheduler_viz.data` works without it.
 """
@@ -36,6 +37,7 @@ __all__ = [
     "Window",
     "axes",
     "empty",
+    "filtered",
     "legend",
     "need",
     "note",
@@ -44,6 +46,7 @@ __all__ = [
     "window",
 ]
 
+FILTERED: Final = "of a filtered trace"
 UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
@@ -140,16 +143,29 @@ def axes(ax: Axes | None, size: tuple[float, float] = (9, 4)) -> Axes:
     return fresh
 
 
-def empty(ax: Axes, text: str) -> Axes:
-    """A figure that says why it has nothing to show, e.g. "no handoffs in this trace"."""
+def empty(ax: Axes, text: str, trace: Trace | None = None) -> Axes:
+    """A figure that says why it has nothing to show, e.g. "no handoffs in this trace"; and if that was filtered."""
     ax.set_xticks([])
     ax.set_yticks([])
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=10, color=INK)
+    if filtered(trace):
+        note(ax, "", trace)
     return ax
 
 
-def note(ax: Axes, text: str) -> None:
-    """A small note below the axes' label; a second one takes the place of the first."""
+def filtered(trace: Trace | None) -> bool:
+    """Is this what `Trace.filter` has left of a trace?"""
+    return trace is not None and bool(trace.metadata.get("partial"))
+
+
+def note(ax: Axes, text: str, trace: Trace | None = None) -> None:
+    """A small note below the axes' label; a second one takes the place of the first.
+
+    Args:
+        trace: what the figure is of; if that was filtered the note says so.
+    """
+    if filtered(trace):
+        text = f"{text}\n{FILTERED}".lstrip()
     for old in ax.texts:
         if old.get_gid() == "note":
             old.set_text(text)

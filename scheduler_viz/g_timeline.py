@@ -52,7 +52,7 @@ def g_timeline(
     ax = axes(ax, lane_size(len(lanes)))
     ax.set_title("G timeline", loc="left", fontsize=10)
     if not len(rows):
-        return empty(ax, "no G's in this trace")
+        return empty(ax, "no G's in this trace", trace)
     time_axis(ax, at)
     layer = g_lanes(ax, trace, at, rows, lanes)
     labels, extra = gil_words(trace)

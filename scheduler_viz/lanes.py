@@ -54,7 +54,7 @@ def show(
         hidden = [f"{count:,} {group}" for layer in layers for group, count in layer.hidden.items()]
         if hidden:
             parts[0] += f"; zoom in for {', '.join(hidden)}"
-        note(layers[-1].ax, "\n".join([*parts, *([extra] if extra else [])]))
+        note(layers[-1].ax, "\n".join([*parts, *([extra] if extra else [])]), trace)
 
     for layer in layers:
         for event in ("xlim_changed", "ylim_changed"):

@@ -56,7 +56,7 @@ def m_timeline(
     ax = axes(ax, lane_size(len(lanes)))
     ax.set_title("M timeline", loc="left", fontsize=10)
     if not len(rows):
-        return empty(ax, "no M's in this trace")
+        return empty(ax, "no M's in this trace", trace)
     time_axis(ax, at)
     layer = m_lanes(ax, trace, at, rows, lanes.tolist(), colour)
     labels, extra = gil_words(trace)

@@ -74,7 +74,7 @@ def p_timeline(
     ax = axes(ax, lane_size(len(lanes)))
     ax.set_title("P timeline", loc="left", fontsize=10)
     if not len(rows):
-        return empty(ax, "no P's in this trace")
+        return empty(ax, "no P's in this trace", trace)
     time_axis(ax, at)
     layer = p_lanes(ax, trace, at, rows, lanes.tolist(), colour)
     show([layer], trace, at, *gil_words(trace, hatched=True))

@@ -101,7 +101,7 @@ def runqueue_heatmap(
     if not len(rows):
         title(ax, "run queues")
         return empty(
-            ax, "no queue lengths in this trace" if at.t1 > at.t0 else "no time passes in this trace"
+            ax, "no queue lengths in this trace" if at.t1 > at.t0 else "no time passes in this trace", trace
         )
     rows = rows.reshape(int(rows["p"][-1]) + 2, -1)
     mean, procs = rows["mean"], len(rows) - 1
@@ -129,7 +129,7 @@ def runqueue_heatmap(
     parts += [f"a row is the mean of {size} P's"] if size > 1 else []
     parts += ["grey: not known"] if np.isnan(mean).any() else []
     parts += [words] if (words := mark(ax, rows)) else []
-    note(ax, "; ".join(parts))
+    note(ax, "; ".join(parts), trace)
     return ax
 
 
@@ -183,7 +183,7 @@ def counters(
     ax = axes(ax, (9, 5))
     if not len(rows):
         title(ax, "counters")
-        return empty(ax, "no time passes in this trace")
+        return empty(ax, "no time passes in this trace", trace)
     upper = above(ax, 0.55)
     time_axis(ax, at)
     lacking = missing(trace)
@@ -195,7 +195,7 @@ def counters(
     parts = [counted(len(rows), "change")]
     parts += ["mean of each bin, from least to most"] if len(rows) > MOST_STEPS else []
     parts += [f"not recorded: {', '.join(OF_MS[name].label for name in lacking)}"] if lacking else []
-    note(ax, "; ".join(parts))
+    note(ax, "; ".join(parts), trace)
     return ax
 
 

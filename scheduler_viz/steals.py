@@ -71,7 +71,7 @@ def steal_matrix(
     ax = axes(ax, (7, 6))
     if not len(rows):
         title(ax, "steals")
-        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE)
+        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE, trace)
     number = count_ps(trace)
     size, starts = blocks(number, MOST_CELLS)
     cells = np.zeros((len(starts), len(starts)))
@@ -91,7 +91,8 @@ def steal_matrix(
     margin(right, cells.sum(axis=1), edges, "y")
     title(upper, "steals" if count == "steals" else "G's stolen")
     colour_bar([upper, ax, right], image, "steals" if count == "steals" else "G's stolen")
-    note(ax, f"{took(rows)}; white: none" + (f"; a cell is {size} by {size} P's" if size > 1 else ""))
+    blocked = f"; a cell is {size} by {size} P's" if size > 1 else ""
+    note(ax, f"{took(rows)}; white: none{blocked}", trace)
     if len(starts) <= MOST_TEXTS:
         write(ax, cells, image)
     return ax
@@ -168,7 +169,7 @@ def steal_rate(
     ax = axes(ax, (9, 4.2))
     if not rows["steals"].any():
         title(ax, "rate of steals")
-        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE)
+        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE, trace)
     upper = above(ax, 0.35)
     time_axis(ax, at)
     ax.stairs(rows["steals"], np.append(rows["t0"], rows["t1"][-1]), fill=True, color=BAR)
@@ -182,5 +183,5 @@ def steal_rate(
     title(upper, "rate of steals")
     ax.set_ylabel(f"steals in {duration(float(rows['t1'][0] - rows['t0'][0]))}", fontsize=9)
     upper.set_ylabel("G's per steal", fontsize=9)
-    note(ax, f"{took(rows)}; attempts that failed are not recorded")
+    note(ax, f"{took(rows)}; attempts that failed are not recorded", trace)
     return ax

@@ -100,7 +100,7 @@ def idle_while_overloaded(
 
     Raises:
         TypeError: `trace` is no Trace.
-        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1.
+        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1, a filtered trace.
     """
     if ncpus is not None:
         whole("ncpus", ncpus, "a number of CPU's, at least 1")
