@@ -3,7 +3,8 @@
 * FILE is what `Trace.save` or `mpg.simulate(trace="file.npz")` wrote. The ending of OUT says the format: png, svg, pdf.
 * An option of a figure is given by name: `--option bins=400`, `--option part=fresh`. Which there are is read from the
   figure's signature, so nothing here has to be kept in step with it.
-* Exit status: 0 done; 1 the trace or the figure cannot be had (one line says why); 2 wrong usage (argparse).
+* Exit status: 0 done; 1 the trace or the figure cannot be had; 2 wrong usage, and that is also an option which the
+  figure refuses, or an OUT that cannot be a picture. One line says why, after argparse's usage if it was argparse.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import os.path
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import scheduler_viz
 from mpg.trace import InvalidTrace, Trace
+
+from .arguments import BadOption
 
 __all__ = ["main"]
 
@@ -39,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
+    if refused := no_picture(args.out):
+        return fail(refused, 2)
     figure: Callable[..., Any] = getattr(scheduler_viz, args.figure)
     options = options_of(parser, args.figure, figure, args.option)
     try:
@@ -50,12 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         drawn = figure(trace, t0=args.t0, t1=args.t1, **options)
         getattr(drawn, "figure", drawn).savefig(args.out, dpi=args.dpi)
-    except (
-        ValueError,
-        TypeError,
-        OSError,
-    ) as exc:  # a bad window or option, events not recorded, no such format
+    except BadOption as exc:
+        written = exc.option if exc.option in OWN else f"option {exc.option}"
+        return fail(f"--{written} {exc.words}", 2)
+    except (ValueError, RuntimeError) as exc:  # events that are not recorded; .pgf without a TeX
         return fail(str(exc))
+    except OSError as exc:
+        return fail(f"{args.out}: {exc.strerror or exc}")
     finally:
         plt.close("all")
     return 0
@@ -92,6 +99,21 @@ def dots(text: str) -> int:
     return number
 
 
+def no_picture(out: str) -> str:
+    """Why this cannot be the name of a picture; empty if it can."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    folder, name = os.path.split(out)
+    endings = sorted(FigureCanvasBase.get_supported_filetypes())
+    if os.path.isdir(out):
+        return f"-o {out} is a folder"
+    if os.path.splitext(name)[1].lower() not in [f".{ending}" for ending in endings]:
+        return f"-o {out!r} does not end as a picture does: in .{', .'.join(endings)}"
+    if folder and not os.path.isdir(folder):
+        return f"-o {out}: there is no folder {folder}"
+    return ""
+
+
 def options_of(
     parser: argparse.ArgumentParser, name: str, figure: Callable[..., Any], given: Sequence[str]
 ) -> dict[str, Any]:
@@ -113,9 +135,9 @@ def options_of(
     return out
 
 
-def fail(words: str) -> int:
+def fail(words: str, status: int = 1) -> int:
     print(f"scheduler_viz: {words}", file=sys.stderr)
-    return 1
+    return status
 
 
 if __name__ == "__main__":

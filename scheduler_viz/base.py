@@ -1,11 +1,13 @@
 """What all figures share: axes, the window of time, what a trace records, notes and legends.
 
 * A figure draws into the axes it is given or into those of a new figure, and never shows anything.
+* What it is given is checked first (`arguments.py`), so an error leaves no figure behind.
 * Times given to a figure are seconds from the trace's start. x is in seconds too; its labels choose s, ms, us or ns by
   what is visible.
 * A figure that needs events which the trace's world does not record raises `NotRecorded`: zeros would be a claim.
   Which world records what is said by the event table, `mpg.trace.events`.
-* A trace without what a figure draws gives a figure that says so.
+* A trace without what a figure draws gives a figure that says so, and so does one that was filtered: what is missing
+  may be the reason for what is seen.
 
 matplotlib is imported when something is drawn, so `scheduler_viz.data` works without it.
 """
@@ -21,6 +23,7 @@ import numpy.typing as npt
 
 from mpg.trace import events as ev
 
+from .arguments import BadOption, check_axes, check_trace, moment
 from .style import GLYPHS, INK, MIN_POINTS, NO_CPU, NO_CPU_LINES, STATES
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ __all__ = [
     "Window",
     "axes",
     "empty",
+    "filtered",
     "legend",
     "need",
     "note",
@@ -42,6 +46,7 @@ __all__ = [
     "window",
 ]
 
+FILTERED: Final = "of a filtered trace"
 UNITS: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
@@ -83,20 +88,22 @@ def window(trace: Trace, t0: float | None = None, t1: float | None = None) -> Wi
     An end beyond the trace's is cut off there: nothing is known of later.
 
     Raises:
-        ValueError: not finite, negative, backwards, or after the trace's end.
+        TypeError: it is no trace.
+        BadOption: no number, not finite, negative, backwards, or after the trace's end.
     """
+    check_trace(trace)
     for name, value in (("t0", t0), ("t1", t1)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"{name} is in seconds from the trace's start, not {value!r}")
+        if value is not None:
+            moment(name, value)
     origin, last = (int(trace.ts.min()), int(trace.ts.max())) if len(trace) else (0, 0)
-    begin = origin if t0 is None else origin + round(t0 * 1e9)
-    end = last if t1 is None else origin + round(t1 * 1e9)
-    if begin > end or (begin == end and t0 is not None and t1 is not None):
-        raise ValueError(
-            f"nothing lies between t0={t0!r} and t1={t1!r}: the trace has {(last - origin) / 1e9} s"
-        )
+    length = (last - origin) / 1e9
+    beyond = length + 1  # as good as any later time, and the ns of that one are a number
+    begin = origin if t0 is None else origin + round(min(t0, beyond) * 1e9)
+    end = last if t1 is None else origin + round(min(t1, beyond) * 1e9)
     if begin > last:
-        raise ValueError(f"t0={t0!r} is after the trace's end at {(last - origin) / 1e9} s")
+        raise BadOption("t0", f"is {t0!r} s, after the trace's end at {length} s")
+    if begin > end or (begin == end and t0 is not None and t1 is not None):
+        raise BadOption("t1", f"is {t1!r} s, not after the begin at {(begin - origin) / 1e9} s")
     return Window(begin, min(end, last), origin)
 
 
@@ -104,8 +111,10 @@ def need(trace: Trace, figure: str, *kinds: str) -> None:
     """Check that the trace's world records these events; a trace that does not name its world may have all.
 
     Raises:
+        TypeError: it is no trace.
         NotRecorded: it does not.
     """
+    check_trace(trace)
     world = trace.metadata.get("world")
     if world is None:
         return
@@ -120,8 +129,13 @@ def one_gil(trace: Trace) -> bool:
 
 
 def axes(ax: Axes | None, size: tuple[float, float] = (9, 4)) -> Axes:
-    """The axes given, or those of a new pyplot figure of this size in inches."""
+    """The axes given, or those of a new pyplot figure of this size in inches.
+
+    Raises:
+        TypeError: something else was given.
+    """
     if ax is not None:
+        check_axes(ax)
         return ax
     import matplotlib.pyplot as plt
 
@@ -129,16 +143,29 @@ def axes(ax: Axes | None, size: tuple[float, float] = (9, 4)) -> Axes:
     return fresh
 
 
-def empty(ax: Axes, text: str) -> Axes:
-    """A figure that says why it has nothing to show, e.g. "no handoffs in this trace"."""
+def empty(ax: Axes, text: str, trace: Trace | None = None) -> Axes:
+    """A figure that says why it has nothing to show, e.g. "no handoffs in this trace"; and if that was filtered."""
     ax.set_xticks([])
     ax.set_yticks([])
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=10, color=INK)
+    if filtered(trace):
+        note(ax, "", trace)
     return ax
 
 
-def note(ax: Axes, text: str) -> None:
-    """A small note below the axes' label; a second one takes the place of the first."""
+def filtered(trace: Trace | None) -> bool:
+    """Is this what `Trace.filter` has left of a trace?"""
+    return trace is not None and bool(trace.metadata.get("partial"))
+
+
+def note(ax: Axes, text: str, trace: Trace | None = None) -> None:
+    """A small note below the axes' label; a second one takes the place of the first.
+
+    Args:
+        trace: what the figure is of; if that was filtered the note says so.
+    """
+    if filtered(trace):
+        text = f"{text}\n{FILTERED}".lstrip()
     for old in ax.texts:
         if old.get_gid() == "note":
             old.set_text(text)

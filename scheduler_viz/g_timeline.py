@@ -43,6 +43,7 @@ def g_timeline(
         t0, t1: seconds from the trace's start.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window, top below 1, a G that does not occur, more than 200 lanes.
     """
     at = window(trace, t0, t1)
@@ -51,7 +52,7 @@ def g_timeline(
     ax = axes(ax, lane_size(len(lanes)))
     ax.set_title("G timeline", loc="left", fontsize=10)
     if not len(rows):
-        return empty(ax, "no G's in this trace")
+        return empty(ax, "no G's in this trace", trace)
     time_axis(ax, at)
     layer = g_lanes(ax, trace, at, rows, lanes)
     labels, extra = gil_words(trace)

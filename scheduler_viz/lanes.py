@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mpg.trace import events as ev
+from mpg.trace.marks import dropped
 
 from .base import Window, legend, note
 
@@ -37,7 +37,7 @@ def show(
         labels: what the legend calls some states, if not what `style.py` does.
         extra: a further line of the note.
     """
-    dropped = dropped_events(trace)
+    missing = dropped(trace)
 
     def refresh(_: object = None) -> None:
         if not [layer for layer in layers if layer.redraw()]:
@@ -50,21 +50,16 @@ def show(
         x0, x1 = (at.origin + round(x * 1e9) for x in sorted(layers[-1].ax.get_xlim()))
         events = int(np.count_nonzero((trace.ts >= x0) & (trace.ts <= x1)))
         merged = sum(layer.merged for layer in layers)
-        parts = [f"{events:,} events, {merged:,} spans merged, {dropped:,} dropped"]
+        parts = [f"{events:,} events, {merged:,} spans merged, {missing:,} dropped"]
         hidden = [f"{count:,} {group}" for layer in layers for group, count in layer.hidden.items()]
         if hidden:
             parts[0] += f"; zoom in for {', '.join(hidden)}"
-        note(layers[-1].ax, "\n".join([*parts, *([extra] if extra else [])]))
+        note(layers[-1].ax, "\n".join([*parts, *([extra] if extra else [])]), trace)
 
     for layer in layers:
         for event in ("xlim_changed", "ylim_changed"):
             layer.ax.callbacks.connect(event, refresh)
     refresh()
-
-
-def dropped_events(trace: Trace) -> int:
-    """How many events the recorder had no room for."""
-    return int(np.maximum(trace.a[trace.kind == ev.Dropped], 0).sum())
 
 
 def lane_size(lanes: int, width: float = 9.0) -> tuple[float, float]:

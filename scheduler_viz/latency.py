@@ -55,6 +55,7 @@ def latency_histogram(
         t0, t1: seconds from the trace's start; a latency counts where it ended.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window.
     """
     from matplotlib.lines import Line2D
@@ -65,7 +66,7 @@ def latency_histogram(
     title(ax, "from runnable to running")
     if not len(rows):
         return empty(
-            ax, "no G became runnable and then ran in this trace" if t0 is t1 is None else "none here"
+            ax, "no G became runnable and then ran in this trace" if t0 is t1 is None else "none here", trace
         )
     positive = rows["low"][rows["low"] > 0]
     zero = (float(positive.min()) / 4, float(positive.min()) / 2) if len(positive) else (0.5e-9, 1e-9)
@@ -116,7 +117,7 @@ def latency_histogram(
     whole_numbers(ax)
     plain(ax)
     key(ax, handles)
-    note(ax, f"{counted(int(rows['n'].sum()), 'time')} that a G began to run; bins are powers of 2 ns")
+    note(ax, f"{counted(int(rows['n'].sum()), 'time')} that a G began to run; bins are powers of 2 ns", trace)
     return ax
 
 
@@ -145,6 +146,7 @@ def handoff_anatomy(
 
     Raises:
         NotRecorded: the trace's world has no Handoff events.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window.
     """
     rows = data.handoff_anatomy(trace, t0=t0, t1=t1)
@@ -152,14 +154,16 @@ def handoff_anatomy(
     title(ax, "hand-offs of P's")
     if not len(rows):
         return empty(
-            ax, "no handoffs in this trace" if t0 is t1 is None else "no handoffs in this part of the trace"
+            ax,
+            "no handoffs in this trace" if t0 is t1 is None else "no handoffs in this part of the trace",
+            trace,
         )
     count = len(rows)
     rows = rows[-MOST_BARS:]
     ends = np.stack([rows[name] for name, _, _ in PARTS], axis=1)
     positive = ends[np.isfinite(ends) & (ends > 0)]
     if not len(positive):
-        return empty(ax, f"{counted(count, 'hand-off')}, and none took any time")
+        return empty(ax, f"{counted(count, 'hand-off')}, and none took any time", trace)
     low, high = float(positive.min()) / 1.6, float(positive.max()) * 1.15
     half = 0.4 if len(rows) <= 100 else 0.5
     y = np.arange(len(rows))
@@ -190,7 +194,7 @@ def handoff_anatomy(
     parts = [f"{slow}{counted(count, 'hand-off')}, {called:,} from {'a call' if called == 1 else 'calls'}"]
     lost = int(np.isnan(rows["run"]).sum())
     parts += [f"{lost:,} after which no G ran"] if lost else []
-    note(ax, "; ".join(parts))
+    note(ax, "; ".join(parts), trace)
     return ax
 
 

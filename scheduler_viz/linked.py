@@ -37,16 +37,17 @@ def linked(trace: Trace, g: int, *, t0: float | None = None, t1: float | None = 
         t0, t1: seconds from the trace's start.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window, a G that does not occur in it.
     """
     import matplotlib.pyplot as plt
 
+    path = way(trace, g, t0=t0, t1=t1)
     own = data.g_timeline(trace, t0=t0, t1=t1, gs=[g])
     if t0 is None and t1 is None and own["t1"].max() > own["t0"].min():
         t0, t1 = float(own["t0"].min()), float(own["t1"].max())
         own = data.g_timeline(trace, t0=t0, t1=t1, gs=[g])
     at = window(trace, t0, t1)
-    path = way(trace, g, t0=t0, t1=t1)
     on_p, on_m = path[path["p"] >= 0], path
     ps, ms = np.unique(on_p["p"]), np.unique(on_m["m"])
     heights = [max(len(ps), 1), max(len(ms), 1), 1]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import data
+from .arguments import choice
 from .base import Window, axes, empty, time_axis, window
 from .data.timelines import g_names, handoff_lines
 from .lanes import lane_size, show
@@ -45,17 +46,17 @@ def m_timeline(
         colour: "state", or "function" to give runs the colour of the G's function.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window or colour.
     """
-    if colour not in ("state", "function"):
-        raise ValueError(f'colour is "state" or "function", not {colour!r}')
+    choice("colour", colour, "state", "function")
     at = window(trace, t0, t1)
     rows = data.m_timeline(trace, t0=t0, t1=t1)
     lanes = np.unique(rows["m"])
     ax = axes(ax, lane_size(len(lanes)))
     ax.set_title("M timeline", loc="left", fontsize=10)
     if not len(rows):
-        return empty(ax, "no M's in this trace")
+        return empty(ax, "no M's in this trace", trace)
     time_axis(ax, at)
     layer = m_lanes(ax, trace, at, rows, lanes.tolist(), colour)
     labels, extra = gil_words(trace)

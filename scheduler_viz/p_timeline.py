@@ -16,6 +16,7 @@ import numpy as np
 from mpg.trace import derive
 
 from . import data
+from .arguments import choice
 from .base import Window, axes, empty, one_gil, time_axis, window
 from .data.cpu import without_cpu
 from .data.timelines import CODE, STATE_NAMES, STOPS, g_names, steal_marks
@@ -63,17 +64,17 @@ def p_timeline(
         colour: "state", or "function" to give runs the colour of the G's function.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window or colour.
     """
-    if colour not in ("state", "function"):
-        raise ValueError(f'colour is "state" or "function", not {colour!r}')
+    choice("colour", colour, "state", "function")
     at = window(trace, t0, t1)
     rows = data.p_timeline(trace, t0=t0, t1=t1)
     lanes = np.unique(rows["p"])
     ax = axes(ax, lane_size(len(lanes)))
     ax.set_title("P timeline", loc="left", fontsize=10)
     if not len(rows):
-        return empty(ax, "no P's in this trace")
+        return empty(ax, "no P's in this trace", trace)
     time_axis(ax, at)
     layer = p_lanes(ax, trace, at, rows, lanes.tolist(), colour)
     show([layer], trace, at, *gil_words(trace, hatched=True))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import data
+from .arguments import MOST_BINS
 from .base import Window, axes, empty, note, time_axis, window
 from .data.queues import missing
 from .data.steps import bin_edges, step_bins, to_ns
@@ -91,7 +92,8 @@ def runqueue_heatmap(
 
     Raises:
         NotRecorded: the trace's world has no RunqLen events.
-        ValueError: a bad window or part, bins below 1.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window or part, bins not from 1 to 10,000.
     """
     at = window(trace, t0, t1)
     rows = data.runqueue_heatmap(trace, t0=t0, t1=t1, bins=bins, part=part)
@@ -99,7 +101,7 @@ def runqueue_heatmap(
     if not len(rows):
         title(ax, "run queues")
         return empty(
-            ax, "no queue lengths in this trace" if at.t1 > at.t0 else "no time passes in this trace"
+            ax, "no queue lengths in this trace" if at.t1 > at.t0 else "no time passes in this trace", trace
         )
     rows = rows.reshape(int(rows["p"][-1]) + 2, -1)
     mean, procs = rows["mean"], len(rows) - 1
@@ -127,7 +129,7 @@ def runqueue_heatmap(
     parts += [f"a row is the mean of {size} P's"] if size > 1 else []
     parts += ["grey: not known"] if np.isnan(mean).any() else []
     parts += [words] if (words := mark(ax, rows)) else []
-    note(ax, "; ".join(parts))
+    note(ax, "; ".join(parts), trace)
     return ax
 
 
@@ -173,6 +175,7 @@ def counters(
         t0, t1: seconds from the trace's start.
 
     Raises:
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window.
     """
     at = window(trace, t0, t1)
@@ -180,7 +183,7 @@ def counters(
     ax = axes(ax, (9, 5))
     if not len(rows):
         title(ax, "counters")
-        return empty(ax, "no time passes in this trace")
+        return empty(ax, "no time passes in this trace", trace)
     upper = above(ax, 0.55)
     time_axis(ax, at)
     lacking = missing(trace)
@@ -192,7 +195,7 @@ def counters(
     parts = [counted(len(rows), "change")]
     parts += ["mean of each bin, from least to most"] if len(rows) > MOST_STEPS else []
     parts += [f"not recorded: {', '.join(OF_MS[name].label for name in lacking)}"] if lacking else []
-    note(ax, "; ".join(parts))
+    note(ax, "; ".join(parts), trace)
     return ax
 
 
@@ -241,7 +244,7 @@ def binned(
     ax: Axes, t: Floats, values: npt.NDArray[np.int64], at: Window
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Edges, and the mean, least and most of one counter in bins of two pixels; the last of each is there twice."""
-    edges = bin_edges(at, max(50, int(ax.bbox.width / 2)))
+    edges = bin_edges(at, min(max(50, int(ax.bbox.width / 2)), MOST_BINS))
     lane = np.zeros(len(t), np.int64)
     mean, high = step_bins(lane, to_ns(t, at), values, edges, 1)
     _, low = step_bins(lane, to_ns(t, at), -values, edges, 1)

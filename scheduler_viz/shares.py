@@ -9,7 +9,7 @@ import numpy as np
 from mpg.trace import derive
 
 from . import data
-from .base import axes, empty, legend, note, time_axis, window
+from .base import axes, empty, filtered, legend, note, time_axis, window
 from .data.shares import LOST, SHARES
 from .p_timeline import gil_words
 from .panels import duration, key, plain, title
@@ -52,17 +52,18 @@ def utilization(
         by: "time", or "p" for the shares of each P over the whole window.
 
     Raises:
-        ValueError: a bad window, bins below 1, `by` is neither "time" nor "p".
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window, bins not from 1 to 10,000, `by` is neither "time" nor "p".
     """
     at = window(trace, t0, t1)
     rows = data.utilization(trace, t0=t0, t1=t1, bins=bins, by=by)
     ax = axes(ax, (9, 4))
     title(ax, "what P's did")
     if not len(rows):
-        return empty(ax, NO_TIME)
+        return empty(ax, NO_TIME, trace)
     weight = rows["procs"] * (rows["t1"] - rows["t0"]) if by == "time" else rows["seconds"]
     if not weight.any():
-        return empty(ax, "no P's in this trace")
+        return empty(ax, "no P's in this trace", trace)
     if by == "time":
         time_axis(ax, at)
         edges = np.append(rows["t0"], rows["t1"][-1])
@@ -102,7 +103,7 @@ def utilization(
         total = float((rows["cpu"] * weight)[known].sum() / max(float(weight[known].sum()), 1e-12))
         lines[f"CPU-busy {total:.1%}"] = INK
     legend(ax, labels, labels=labels, lines=lines)
-    note(ax, "\n".join(filter(None, (CPU if lines else NO_CPU, extra))))
+    note(ax, "\n".join(filter(None, (CPU if lines else NO_CPU, extra))), trace)
     return ax
 
 
@@ -135,16 +136,18 @@ def idle_while_overloaded(
         ncpus: take this as the number of P's.
 
     Raises:
-        ValueError: a bad window, bins or ncpus below 1.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1.
     """
     at = window(trace, t0, t1)
+    known = not filtered(trace)
+    rows: Any = ()
+    if known:
+        rows = data.idle_while_overloaded(trace, t0=t0, t1=t1, bins=bins, ncpus=ncpus)
     ax = axes(ax, (9, 4))
     title(ax, "idle while overloaded")
-    if trace.metadata.get("partial"):
-        return empty(ax, "not known: this is a part of a trace")
-    rows = data.idle_while_overloaded(trace, t0=t0, t1=t1, bins=bins, ncpus=ncpus)
     if not len(rows):
-        return empty(ax, NO_TIME)
+        return empty(ax, NO_TIME if known else "not known: this is a part of a trace", trace)
     time_axis(ax, at)
     edges = np.append(rows["t0"], rows["t1"][-1])
     width = np.diff(edges)
@@ -170,5 +173,5 @@ def idle_while_overloaded(
         parts += ["a G that has started counts, though only its own M can run it"]
     if not len(derive.queue_lengths(trace)):
         parts += ["no queue lengths: a runnable G counts for the P that made it so"]
-    note(ax, "\n".join(parts))
+    note(ax, "\n".join(parts), trace)
     return ax

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import data
+from .arguments import choice
 from .base import axes, empty, note, time_axis, window
 from .data.steps import count_ps
 from .panels import (
@@ -62,15 +63,15 @@ def steal_matrix(
 
     Raises:
         NotRecorded: the trace's world has no Steal events.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
         ValueError: a bad window or count.
     """
-    if count not in ("steals", "stolen"):
-        raise ValueError(f'count is "steals" or "stolen", not {count!r}')
+    choice("count", count, "steals", "stolen")
     rows = data.steal_matrix(trace, t0=t0, t1=t1)
     ax = axes(ax, (7, 6))
     if not len(rows):
         title(ax, "steals")
-        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE)
+        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE, trace)
     number = count_ps(trace)
     size, starts = blocks(number, MOST_CELLS)
     cells = np.zeros((len(starts), len(starts)))
@@ -90,7 +91,8 @@ def steal_matrix(
     margin(right, cells.sum(axis=1), edges, "y")
     title(upper, "steals" if count == "steals" else "G's stolen")
     colour_bar([upper, ax, right], image, "steals" if count == "steals" else "G's stolen")
-    note(ax, f"{took(rows)}; white: none" + (f"; a cell is {size} by {size} P's" if size > 1 else ""))
+    blocked = f"; a cell is {size} by {size} P's" if size > 1 else ""
+    note(ax, f"{took(rows)}; white: none{blocked}", trace)
     if len(starts) <= MOST_TEXTS:
         write(ax, cells, image)
     return ax
@@ -159,14 +161,15 @@ def steal_rate(
 
     Raises:
         NotRecorded: the trace's world has no Steal events.
-        ValueError: a bad window, bins below 1.
+        TypeError: `trace` is no Trace, or `ax` no Axes.
+        ValueError: a bad window, bins not from 1 to 10,000.
     """
     at = window(trace, t0, t1)
     rows = data.steal_rate(trace, t0=t0, t1=t1, bins=bins)
     ax = axes(ax, (9, 4.2))
     if not rows["steals"].any():
         title(ax, "rate of steals")
-        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE)
+        return empty(ax, NOTHING if t0 is None and t1 is None else NOTHING_HERE, trace)
     upper = above(ax, 0.35)
     time_axis(ax, at)
     ax.stairs(rows["steals"], np.append(rows["t0"], rows["t1"][-1]), fill=True, color=BAR)
@@ -180,5 +183,5 @@ def steal_rate(
     title(upper, "rate of steals")
     ax.set_ylabel(f"steals in {duration(float(rows['t1'][0] - rows['t0'][0]))}", fontsize=9)
     upper.set_ylabel("G's per steal", fontsize=9)
-    note(ax, f"{took(rows)}; attempts that failed are not recorded")
+    note(ax, f"{took(rows)}; attempts that failed are not recorded", trace)
     return ax

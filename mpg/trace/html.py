@@ -35,7 +35,7 @@ from . import events as ev
 from .derive import spans_g, spans_m, spans_p
 from .events import KINDS
 from .lanes import GONE, HELD, IDLE, RUNNING, SPINNING, SYSCALL, Ints, Rows, pick, text
-from .marks import changeovers, clock, functions, until
+from .marks import changeovers, clock, dropped, functions, until
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -93,6 +93,7 @@ def page(trace: Trace) -> str:
         "aboutA": ABOUT_A,
         "metadata": dict(trace.metadata),
         "events": len(trace),
+        "dropped": dropped(trace),
     }
     here = files(__package__)
     scripts = "\n".join(here.joinpath("timeline", name).read_text("utf-8") for name in SCRIPTS)

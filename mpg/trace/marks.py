@@ -1,4 +1,4 @@
-"""What every export draws from a trace: one clock, the function of each G, and both ends of a hand-off.
+"""What exports draw from a trace: one clock, the function of each G, both ends of a hand-off, how much is missing.
 
 * An export needs times that never fall, since spans of a lane must not overlap. Rows are in causal order and the
   clocks of two M's differ by a little, so a time before that of an earlier row is raised to it: cause goes before
@@ -19,7 +19,7 @@ from .lanes import Ints, Rows, neighbour, pick, table
 if TYPE_CHECKING:
     from .trace import Trace
 
-__all__ = ["changeovers", "clock", "functions", "until"]
+__all__ = ["changeovers", "clock", "dropped", "functions", "until"]
 
 
 def clock(trace: Trace) -> Ints:
@@ -35,6 +35,11 @@ def until(when: Ints, spans: Rows) -> Ints:
     end = spans["end"]
     found: Ints = np.where(end >= 0, when[end], when[-1:].max(initial=0))
     return found
+
+
+def dropped(trace: Trace) -> int:
+    """How many events the recorder had no room for."""
+    return int(np.maximum(trace.a[trace.kind == ev.Dropped], 0).sum())
 
 
 def functions(trace: Trace) -> tuple[Ints, Ints]:

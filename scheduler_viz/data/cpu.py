@@ -33,6 +33,7 @@ def without_cpu(trace: Trace, *, t0: float | None = None, t1: float | None = Non
     """The parts of long slices for which their M's had no CPU: p, t0, t1 in seconds, g, m.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     at = window(trace, t0, t1)

@@ -36,6 +36,7 @@ def latency_histogram(trace: Trace, *, t0: float | None = None, t1: float | None
     others go from 2**k ns to 2**(k + 1) ns.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     rows = ended(trace, t0, t1)
@@ -54,6 +55,7 @@ def latency_marks(trace: Trace, *, t0: float | None = None, t1: float | None = N
     """The latencies in seconds that 50, 90 and 99 % do not exceed, and the longest: p50, p90, p99, max; empty if none.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     ns = ended(trace, t0, t1)["ns"]
@@ -80,6 +82,7 @@ def handoff_anatomy(trace: Trace, *, t0: float | None = None, t1: float | None =
 
     Raises:
         NotRecorded: the trace's world has no Handoff events.
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     need(trace, "handoff_anatomy", "Handoff")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from mpg.trace import derive
 from mpg.trace import events as ev
 
+from ..arguments import choice
 from ..base import need, window
 from .steps import bin_edges, bin_of, count_ps, rising, step_bins, to_ns
 from .timelines import CODE, m_timeline, p_timeline, spans_of
@@ -46,11 +47,11 @@ def runqueue_heatmap(
 
     Raises:
         NotRecorded: the trace's world has no RunqLen events.
-        ValueError: a bad window, bins below 1, a part that is not "all", "fresh" or "started".
+        TypeError: `trace` is no Trace.
+        ValueError: a bad window, bins not from 1 to 10,000, a part that is not "all", "fresh" or "started".
     """
     need(trace, "runqueue_heatmap", "RunqLen", "GlobqLen")
-    if part not in PARTS:
-        raise ValueError(f'part is "all", "fresh" or "started", not {part!r}')
+    choice("part", part, *PARTS)
     at = window(trace, t0, t1)
     edges = bin_edges(at, bins)
     rows = derive.queue_lengths(trace)
@@ -80,6 +81,7 @@ def counters(trace: Trace, *, t0: float | None = None, t1: float | None = None) 
     `idle_ps` the P's without an M. -1 is what the trace's world does not record. Without time there are no rows.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     at = window(trace, t0, t1)

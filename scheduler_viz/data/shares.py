@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from mpg.trace import derive
 
+from ..arguments import choice, whole
 from ..base import window
 from .bins import time_in_state
 from .cpu import cpu_busy
@@ -50,10 +51,10 @@ def utilization(
     long there was this P. Without time there are no rows.
 
     Raises:
-        ValueError: a bad window, bins below 1, `by` is neither "time" nor "p".
+        TypeError: `trace` is no Trace.
+        ValueError: a bad window, bins not from 1 to 10,000, `by` is neither "time" nor "p".
     """
-    if by not in ("time", "p"):
-        raise ValueError(f'by is "time" or "p", not {by!r}')
+    choice("by", by, *HEADS)
     at = window(trace, t0, t1)
     edges = bin_edges(at, bins if by == "time" else 1)
     if len(edges) < 2:
@@ -98,10 +99,11 @@ def idle_while_overloaded(
     G's could have run. `ncpus` takes the place of the number of P's. Without time there are no rows.
 
     Raises:
-        ValueError: a bad window, bins or ncpus below 1.
+        TypeError: `trace` is no Trace.
+        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1, a filtered trace.
     """
-    if ncpus is not None and ncpus < 1:
-        raise ValueError(f"ncpus is a number of CPU's, at least 1, not {ncpus!r}")
+    if ncpus is not None:
+        whole("ncpus", ncpus, "a number of CPU's, at least 1")
     at = window(trace, t0, t1)
     edges = bin_edges(at, bins)
     out = np.zeros(len(edges) - 1, [("t0", float), ("t1", float), *((name, float) for name in LOST)])

@@ -29,6 +29,7 @@ def steal_matrix(trace: Trace, *, t0: float | None = None, t1: float | None = No
 
     Raises:
         NotRecorded: the trace's world has no Steal events.
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     need(trace, "steal_matrix", "Steal")
@@ -51,7 +52,8 @@ def steal_rate(trace: Trace, *, t0: float | None = None, t1: float | None = None
 
     Raises:
         NotRecorded: the trace's world has no Steal events.
-        ValueError: a bad window, bins below 1.
+        TypeError: `trace` is no Trace.
+        ValueError: a bad window, bins not from 1 to 10,000.
     """
     need(trace, "steal_rate", "Steal")
     at = window(trace, t0, t1)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from mpg.trace import events as ev
 
+from ..arguments import MOST_BINS, whole
 from ..base import Window
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ def bin_edges(at: Window, bins: int) -> Ints:
     """bins + 1 times in ns from one end of the window to the other; fewer if it has fewer ns, one if it has none.
 
     Raises:
-        ValueError: bins is no number, or below 1.
+        BadOption: bins is no number from 1 to MOST_BINS.
     """
-    if not isinstance(bins, int | np.integer) or bins < 1:
-        raise ValueError(f"bins is a number of bins, at least 1, not {bins!r}")
+    whole("bins", bins, f"a number of bins from 1 to {MOST_BINS:,}", MOST_BINS)
     span = at.t1 - at.t0
     bins = min(bins, span)
     if bins < 1:

@@ -25,6 +25,7 @@ from mpg.trace import derive
 from mpg.trace import events as ev
 from mpg.trace.lanes import HELD, IDLE, RUNNING, SPINNING, SYSCALL, text
 
+from ..arguments import BadOption, g_numbers, is_int, whole
 from ..base import Window, window
 from .lanes import CODE, STATE_NAMES, STOPS, cut, merged, straight, unstarted, why, with_p
 
@@ -69,6 +70,7 @@ def p_timeline(trace: Trace, *, t0: float | None = None, t1: float | None = None
     """Spans of P's: p, t0, t1, state, g (-1: none), m, stop (an index of `STOPS`), by P and time.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     at = window(trace, t0, t1)
@@ -91,6 +93,7 @@ def m_timeline(trace: Trace, *, t0: float | None = None, t1: float | None = None
     """Spans of M's: m, t0, t1, state, g, p (-1: it has none), by M and time. When its P changes, a span begins anew.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window.
     """
     at = window(trace, t0, t1)
@@ -112,12 +115,13 @@ def g_timeline(
     """Spans of some G's: g, t0, t1, state, p (-1: none), m; G after G in the order of `slowest`, or of `gs`.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window, top below 1, a G that does not occur, more than 200 of them.
     """
     at = window(trace, t0, t1)
-    chosen = slowest(trace, t0=t0, t1=t1, top=top) if gs is None else list(dict.fromkeys(gs))
+    chosen = slowest(trace, t0=t0, t1=t1, top=top) if gs is None else g_numbers("gs", gs)
     rows = spans_of(trace, at)
-    check_gs(rows, chosen)
+    check_gs("top" if gs is None else "gs", chosen, rows)
     if not chosen:
         return rows[:0]
     order = np.argsort(chosen)
@@ -128,12 +132,12 @@ def g_timeline(
     return found
 
 
-def check_gs(rows: Rows, chosen: Sequence[int]) -> None:
+def check_gs(option: str, chosen: Sequence[int], rows: Rows) -> None:
     if len(chosen) > MOST_GS:
-        raise ValueError(f"{len(chosen)} lanes of G's: nobody can read more than {MOST_GS}")
+        raise BadOption(option, f"asks for {len(chosen)} lanes of G's: nobody can read more than {MOST_GS}")
     strangers = np.setdiff1d(chosen, rows["g"])
     if len(strangers):
-        raise ValueError(f"G {strangers[0]} does not occur in this part of the trace")
+        raise BadOption(option, f"names G {strangers[0]}, which does not occur in this part of the trace")
 
 
 def slowest(trace: Trace, *, t0: float | None = None, t1: float | None = None, top: int = 20) -> list[int]:
@@ -141,8 +145,7 @@ def slowest(trace: Trace, *, t0: float | None = None, t1: float | None = None, t
 
     Time blocked does not count: a G that waits for a request is not late.
     """
-    if top < 1:
-        raise ValueError(f"top is a number of G's, at least 1, not {top!r}")
+    whole("top", top, "a number of G's, at least 1")
     rows = spans_of(trace, window(trace, t0, t1))
     gs, place = np.unique(rows["g"], return_inverse=True)
     ready = rows["state"] == CODE["runnable"]
@@ -163,11 +166,14 @@ def linked(trace: Trace, g: int, *, t0: float | None = None, t1: float | None = 
     Without t0 and t1 its whole life. A call on a spare M is on that M, if the trace says which.
 
     Raises:
+        TypeError: `trace` is no Trace.
         ValueError: a bad window, a G that does not occur in it.
     """
     at = window(trace, t0, t1)
+    if not is_int(g):
+        raise BadOption("g", f"is the number of a G, not {g!r}")
     rows = spans_of(trace, at)
-    check_gs(rows, [g])
+    check_gs("g", [g], rows)
     m = m_timeline(trace, t0=t0, t1=t1)
     on_m = m[(m["g"] == g) & np.isin(m["state"], (CODE["running"], CODE["syscall"]))]
     out = np.empty(

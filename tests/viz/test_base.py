@@ -22,6 +22,8 @@ TEN = Trace.from_text("1us P0 M0 - ProcStart\n11us P0 M0 - ProcStop")
         (0, None, (1000, 11000)),
         (2e-6, 5e-6, (3000, 6000)),
         (None, 1.0, (1000, 11000)),
+        (0.0, 1e300, (1000, 11000)),
+        (None, 10**400, (1000, 11000)),
         (10e-6, None, (11000, 11000)),
     ],
 )
@@ -30,21 +32,24 @@ def test_window(t0, t1, want):
 
 
 @pytest.mark.parametrize(
-    ("t0", "t1"),
+    ("t0", "t1", "words"),
     [
-        (-1, None),
-        (None, -1e-9),
-        (5e-6, 2e-6),
-        (2e-6, 2e-6),
-        (11e-6, None),
-        (11e-6, 12e-6),
-        (float("nan"), None),
-        (None, float("inf")),
+        (-1, None, "t0 is in seconds from the trace's start, not -1"),
+        (None, -1e-9, "t1 is in seconds from the trace's start, not -1e-09"),
+        (float("nan"), None, "t0 is in seconds from the trace's start, not nan"),
+        (None, float("inf"), "t1 is in seconds from the trace's start, not inf"),
+        ("1", None, "t0 is in seconds from the trace's start, not '1'"),
+        (5e-6, 2e-6, "t1 is 2e-06 s, not after the begin at 5e-06 s"),
+        (2e-6, 2e-6, "t1 is 2e-06 s, not after the begin at 2e-06 s"),
+        (11e-6, None, "t0 is 1.1e-05 s, after the trace's end at 1e-05 s"),
+        (11e-6, 12e-6, "t0 is 1.1e-05 s, after the trace's end at 1e-05 s"),
+        (1e300, None, "t0 is 1e+300 s, after the trace's end at 1e-05 s"),
     ],
 )
-def test_bad_windows(t0, t1):
-    with pytest.raises(ValueError):
+def test_bad_windows(t0, t1, words):
+    with pytest.raises(ValueError) as caught:
         window(TEN, t0, t1)
+    assert str(caught.value) == words
 
 
 def test_window_of_an_empty_trace():

@@ -76,9 +76,9 @@ def test_wrong_usage(words, why, file, capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "x.png").exists()
 
 
-def fails(argv, capsys):
+def fails(argv, capsys, status=1):
     """What the one line says."""
-    assert main(argv) == 1
+    assert main(argv) == status
     out, err = capsys.readouterr()
     (line,) = err.splitlines()
     assert (out, line.partition(" ")[0]) == ("", "scheduler_viz:")
@@ -102,16 +102,53 @@ def test_no_file(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["-o", "x.xyz"], "xyz"),
-        (["-o", "no/such/folder/x.png"], "No such file or directory"),
-        (["-o", "x.png", "--t0", "99"], "t0=99.0"),
-        (["-o", "x.png", "--option", "bins=0"], "bins is a number"),
-        (["-o", "x.png", "--option", "bins=many"], "bins is a number"),
+        (["--t0", "99"], "--t0 is 99.0 s, after the trace's end at "),
+        (["--t0", "1e300"], "--t0 is 1e+300 s, after"),
+        (["--t0", "nan"], "--t0 is in seconds from the trace's start, not nan"),
+        (["--t1", "inf"], "--t1 is in seconds from the trace's start, not inf"),
+        (["--t0", "0.002", "--t1", "0.001"], "--t1 is 0.001 s, not after the begin at 0.002 s"),
+        (["--option", "bins=0"], "--option bins is a number of bins from 1 to 10,000, not 0"),
+        (["--option", "bins=many"], "--option bins is a number of bins from 1 to 10,000, not 'many'"),
     ],
 )
-def test_what_cannot_be_drawn(words, why, file, capsys, tmp_path, monkeypatch):
+def test_a_refused_option_is_named_as_it_was_written(words, why, file, capsys, tmp_path):
+    out = tmp_path / "x.png"
+    assert why in fails(["steal_rate", file, "-o", str(out), *words], capsys, 2)
+    assert not out.exists()
+
+
+def test_a_time_far_beyond_the_end_is_the_end(file, tmp_path):
+    assert main(["steal_rate", file, "-o", str(tmp_path / "x.png"), "--t1", "1e300"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        (".", "-o . is a folder"),
+        ("folder.png", "-o folder.png is a folder"),
+        ("", "-o '' does not end as a picture does"),
+        ("noext", "-o 'noext' does not end as a picture does: in ."),
+        ("x.xyz", "-o 'x.xyz' does not end as a picture does"),
+        (".png", "-o '.png' does not end as a picture does"),
+        ("no/such/x.png", "-o no/such/x.png: there is no folder no/such"),
+    ],
+)
+def test_out_is_no_picture(out, why, file, capsys, tmp_path, monkeypatch):
+    (tmp_path / "folder.png").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert why in fails(["steal_rate", file, *words], capsys)
+    assert why in fails(["steal_rate", file, "-o", out], capsys, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_a_picture_that_cannot_be_written(file, capsys, tmp_path):
+    (tmp_path / "x.png").symlink_to("x.png")
+    line = fails(["steal_rate", file, "-o", str(tmp_path / "x.png")], capsys)
+    assert line.startswith(f"scheduler_viz: {tmp_path}/x.png: ")
+
+
+def test_a_format_that_needs_a_program(file, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "xelatex" in fails(["steal_rate", file, "-o", str(tmp_path / "x.pgf")], capsys)
 
 
 def test_not_recorded(capsys, tmp_path):

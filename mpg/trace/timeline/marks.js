@@ -111,11 +111,16 @@ function axis() {
   const step = [1, 2, 5, 10].map((k) => k * power).find((step) => step >= rough);
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, GUTTER + width, TOP);
+  let free = 0; // from here on no label stands
   for (let k = Math.ceil(view.t0 / step); k * step <= view.t1; k++) {
     const at = x(k * step);
     pen.fillStyle = "#00000030";
     pen.fillRect(at, TOP - 4, 1, height);
     pen.fillStyle = "#555";
-    pen.fillText(time(k * step, 9), at + 3, TOP / 2);
+    const text = time(k * step, 9), long = pen.measureText(text).width;
+    const from = Math.min(at + 3, GUTTER + width - long); // the last one ends at the edge, if that leaves it room
+    if (from < free) continue;
+    pen.fillText(text, from, TOP / 2);
+    free = from + long + 6;
   }
 }

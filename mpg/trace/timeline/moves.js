@@ -136,7 +136,11 @@ function explain() {
     $("legend").append(item);
   }
   $("legend").append("▽ is robbed  ▲ steals  ◆ hand-off");
-  const { world, procs, gil } = header.metadata, told = [`${header.events} events`, time(finish)];
+  const { world, procs, gil, partial, unfinished } = header.metadata, { events, dropped } = header;
+  const told = [`${events || "no"} events` + (partial ? " of a filtered trace" : "")];
+  if (dropped) told.push(`${dropped} more were dropped`);
+  if (events) told.push(time(finish));
+  if (unfinished) told.push("unfinished");
   if (procs !== undefined) told.push(`${procs} P's`);
   if (world !== undefined) told.push(`world ${world}`);
   if (gil) told.push("one GIL: of the G's that run, one at a time executes");

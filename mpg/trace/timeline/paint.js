@@ -146,13 +146,15 @@ function draw() {
   if (chosen.g >= 0) lifeLine(above);
   const notes = [...marks("steal"), ...marks("hand-off")];
   pen.restore();
-  axis();
+  if (header.events) axis();
   for (const { set, lane, top, h } of shown) {
     pen.fillStyle = INK;
     pen.fillText(set.kind.toUpperCase() + set.ids[lane], 4, top + h / 2, GUTTER - 6);
   }
   if (merged) notes.unshift(`${merged} spans are narrower than a pixel: their pixels show shares`);
-  $("note").textContent = [`${time(Math.min(view.t1, finish) - Math.max(view.t0, 0))} of ${time(finish)} in view`, ...notes].join("; ");
+  const lanes = tiles.p.ids.length + tiles.m.ids.length, seen = time(Math.min(view.t1, finish) - Math.max(view.t0, 0));
+  const first = lanes ? `${seen} of ${time(finish)} in view` : `no ${header.events ? "P's and M's" : "events"} to show`;
+  $("note").textContent = [first, ...notes].join("; ");
 }
 
 const later = () => { drawing ||= requestAnimationFrame(draw); };
