@@ -22,6 +22,14 @@ def timed(fn: Callable[..., object], *args: Any) -> float:
     return time.monotonic() - start
 
 
+def received(conn: mpg.net.Conn) -> bytes | None:
+    """What `recv` returns; None if the deadline was sooner."""
+    try:
+        return conn.recv()
+    except TimeoutError:
+        return None
+
+
 def readers(conn: mpg.net.Conn) -> list[Callable[[], object]]:
     return [conn.recv, lambda: conn.recv_into(bytearray(10))]
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from conformance.worlds import is_parked, join_all, park, until
-from net.deadlines import LATE, SOON, readers, timed, writers
+from net.deadlines import LATE, SOON, readers, received, timed, writers
 from net.runs import SPREAD, Run, elsewhere, failure, fill, pair
 
 import mpg
@@ -113,10 +113,16 @@ def test_a_deadline_cleared_while_one_waits(run: Run) -> None:
     def main() -> None:
         a, b = pair()
         with a, b:
-            a.set_deadline(2 * SOON)
-            reader = park(a.recv, reason=IO_WAIT)
-            a.set_deadline(None)
-            mpg.sleep(3 * SOON)  # beyond what it was
+            soon, in_time = SOON, False
+            while not in_time:  # a slow machine may not clear it before it has passed
+                soon *= 2
+                begin = mpg.now()
+                a.set_deadline(soon)
+                reader = mpg.go(received, a)
+                until(lambda g=reader: is_parked(g, IO_WAIT) or g.status == "dead")
+                a.set_deadline(None)
+                in_time = mpg.now() < begin + soon
+            mpg.sleep(soon + SOON)  # beyond what it was
             assert is_parked(reader, IO_WAIT)
             b.sendall(b"x")
             reader.join()
