@@ -5,19 +5,21 @@ Every figure and every function of `scheduler_viz.data` goes through here before
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
 from os import PathLike
 from typing import Any, Final
 
 import numpy as np
 
+from mpg.arguments import MAX_PROCS
 from mpg.trace import Trace
 
 __all__ = [
     "MOST_BINS",
     "BadOption",
     "check_axes",
+    "check_bins",
+    "check_cpus",
     "check_trace",
     "choice",
     "g_numbers",
@@ -89,6 +91,25 @@ def whole(option: str, value: Any, words: str, most: float = inf) -> None:
         raise BadOption(option, f"is {words}, not {value!r}")
 
 
+def check_bins(bins: Any) -> None:
+    """Check a number of bins.
+
+    Raises:
+        BadOption: it is none, or out of range.
+    """
+    whole("bins", bins, f"a number of bins from 1 to {MOST_BINS:,}", MOST_BINS)
+
+
+def check_cpus(ncpus: Any) -> None:
+    """Check a number of CPU's; None is what the trace says.
+
+    Raises:
+        BadOption: it is none, or out of range.
+    """
+    if ncpus is not None:
+        whole("ncpus", ncpus, f"a number of CPU's from 1 to {MAX_PROCS:,}", MAX_PROCS)
+
+
 def moment(option: str, value: object) -> None:
     """Check a time.
 
@@ -110,13 +131,16 @@ def choice(option: str, value: object, *names: str) -> None:
         raise BadOption(option, f"is {', '.join(others)} or {last}, not {value!r}")
 
 
-def g_numbers(option: str, value: object) -> list[int]:
+def g_numbers(option: str, value: Any) -> list[int]:
     """The numbers of G's in this, each once.
 
     Raises:
         BadOption: there are none, or something else.
     """
-    found = list(dict.fromkeys(value)) if isinstance(value, Iterable) and not isinstance(value, str) else []
+    try:
+        found = list(value)
+    except TypeError:  # an array of no dimension claims to be iterable, so only this tells
+        found = []
     if not found or not all(map(is_int, found)):
         raise BadOption(option, f"is numbers of G's, such as [1, 2], not {value!r}")
-    return found
+    return list(dict.fromkeys(map(int, found)))

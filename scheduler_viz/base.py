@@ -98,8 +98,9 @@ def window(trace: Trace, t0: float | None = None, t1: float | None = None) -> Wi
     origin, last = (int(trace.ts.min()), int(trace.ts.max())) if len(trace) else (0, 0)
     length = (last - origin) / 1e9
     beyond = length + 1  # as good as any later time, and the ns of that one are a number
-    begin = origin if t0 is None else origin + round(min(t0, beyond) * 1e9)
-    end = last if t1 is None else origin + round(min(t1, beyond) * 1e9)
+    # float: numpy's small ones have no room for ns.
+    begin = origin if t0 is None else origin + round(float(min(t0, beyond)) * 1e9)
+    end = last if t1 is None else origin + round(float(min(t1, beyond)) * 1e9)
     if begin > last:
         raise BadOption("t0", f"is {t0!r} s, after the trace's end at {length} s")
     if begin > end or (begin == end and t0 is not None and t1 is not None):

@@ -9,6 +9,7 @@ import numpy as np
 from mpg.trace import derive
 
 from . import data
+from .arguments import check_bins, check_cpus
 from .base import axes, empty, filtered, legend, note, time_axis, window
 from .data.shares import LOST, SHARES
 from .p_timeline import gil_words
@@ -137,9 +138,11 @@ def idle_while_overloaded(
 
     Raises:
         TypeError: `trace` is no Trace, or `ax` no Axes.
-        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1.
+        ValueError: a bad window, bins not from 1 to 10,000, ncpus not from 1 to 65,536.
     """
     at = window(trace, t0, t1)
+    check_bins(bins)
+    check_cpus(ncpus)
     known = not filtered(trace)
     rows: Any = ()
     if known:

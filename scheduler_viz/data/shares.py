@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from mpg.trace import derive
 
-from ..arguments import choice, whole
+from ..arguments import check_bins, check_cpus, choice
 from ..base import window
 from .bins import time_in_state
 from .cpu import cpu_busy
@@ -55,6 +55,7 @@ def utilization(
         ValueError: a bad window, bins not from 1 to 10,000, `by` is neither "time" nor "p".
     """
     choice("by", by, *HEADS)
+    check_bins(bins)
     at = window(trace, t0, t1)
     edges = bin_edges(at, bins if by == "time" else 1)
     if len(edges) < 2:
@@ -100,10 +101,9 @@ def idle_while_overloaded(
 
     Raises:
         TypeError: `trace` is no Trace.
-        ValueError: a bad window, bins not from 1 to 10,000, ncpus below 1, a filtered trace.
+        ValueError: a bad window, bins not from 1 to 10,000, ncpus not from 1 to 65,536, a filtered trace.
     """
-    if ncpus is not None:
-        whole("ncpus", ncpus, "a number of CPU's, at least 1")
+    check_cpus(ncpus)
     at = window(trace, t0, t1)
     edges = bin_edges(at, bins)
     out = np.zeros(len(edges) - 1, [("t0", float), ("t1", float), *((name, float) for name in LOST)])

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mpg.trace import events as ev
 
-from ..arguments import MOST_BINS, whole
+from ..arguments import check_bins
 from ..base import Window
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def bin_edges(at: Window, bins: int) -> Ints:
     Raises:
         BadOption: bins is no number from 1 to MOST_BINS.
     """
-    whole("bins", bins, f"a number of bins from 1 to {MOST_BINS:,}", MOST_BINS)
+    check_bins(bins)
     span = at.t1 - at.t0
-    bins = min(bins, span)
+    bins = min(int(bins), span)  # numpy's small ints have no room for what follows
     if bins < 1:
         return np.array([at.t0], np.int64)
     i = np.arange(bins + 1)

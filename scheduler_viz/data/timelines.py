@@ -119,6 +119,7 @@ def g_timeline(
         ValueError: a bad window, top below 1, a G that does not occur, more than 200 of them.
     """
     at = window(trace, t0, t1)
+    whole("top", top, "a number of G's, at least 1")
     chosen = slowest(trace, t0=t0, t1=t1, top=top) if gs is None else g_numbers("gs", gs)
     rows = spans_of(trace, at)
     check_gs("top" if gs is None else "gs", chosen, rows)
@@ -145,7 +146,6 @@ def slowest(trace: Trace, *, t0: float | None = None, t1: float | None = None, t
 
     Time blocked does not count: a G that waits for a request is not late.
     """
-    whole("top", top, "a number of G's, at least 1")
     rows = spans_of(trace, window(trace, t0, t1))
     gs, place = np.unique(rows["g"], return_inverse=True)
     ready = rows["state"] == CODE["runnable"]

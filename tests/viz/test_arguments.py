@@ -8,12 +8,13 @@ import pytest
 
 import mpg
 import scheduler_viz as viz
-from mpg.trace import Recorder
+from mpg.trace import Recorder, Trace
 from scheduler_viz import data
 from scheduler_viz.arguments import MOST_BINS, BadOption
 
 BINNED = ("steal_rate", "runqueue_heatmap", "utilization", "idle_while_overloaded")
 BINS = f"bins is a number of bins from 1 to {MOST_BINS:,}, not "
+CPUS = "ncpus is a number of CPU's from 1 to 65,536, not "
 GS = "gs is numbers of G's, such as [1, 2], not "
 
 
@@ -38,10 +39,13 @@ def test_bins(name, bins, story):
         ("g_timeline", {"top": 0}, "top is a number of G's, at least 1, not 0"),
         ("g_timeline", {"top": -1}, "top is a number of G's, at least 1, not -1"),
         ("g_timeline", {"top": 1.5}, "top is a number of G's, at least 1, not 1.5"),
+        ("g_timeline", {"top": 0, "gs": [1]}, "top is a number of G's, at least 1, not 0"),
         ("g_timeline", {"top": "all"}, "top is a number of G's, at least 1, not 'all'"),
         ("g_timeline", {"gs": []}, f"{GS}[]"),
         ("g_timeline", {"gs": 1}, f"{GS}1"),
         ("g_timeline", {"gs": "12"}, f"{GS}'12'"),
+        ("g_timeline", {"gs": [[1]]}, f"{GS}[[1]]"),
+        ("g_timeline", {"gs": np.array(1)}, f"{GS}array(1)"),
         ("g_timeline", {"gs": [1, 2.0]}, f"{GS}[1, 2.0]"),
         ("g_timeline", {"gs": [1, 99]}, "gs names G 99, which does not occur in this part of the trace"),
         (
@@ -54,9 +58,11 @@ def test_bins(name, bins, story):
         ("linked", {"g": 99}, "g names G 99, which does not occur in this part of the trace"),
         ("runqueue_heatmap", {"part": "old"}, 'part is "all", "fresh" or "started", not \'old\''),
         ("runqueue_heatmap", {"part": ["all"]}, 'part is "all", "fresh" or "started", not [\'all\']'),
+        ("utilization", {"by": "p", "bins": 0}, f"{BINS}0"),
         ("utilization", {"by": 1}, 'by is "time" or "p", not 1'),
-        ("idle_while_overloaded", {"ncpus": 0}, "ncpus is a number of CPU's, at least 1, not 0"),
-        ("idle_while_overloaded", {"ncpus": "2"}, "ncpus is a number of CPU's, at least 1, not '2'"),
+        ("idle_while_overloaded", {"ncpus": 0}, f"{CPUS}0"),
+        ("idle_while_overloaded", {"ncpus": 10**20}, f"{CPUS}{10**20}"),
+        ("idle_while_overloaded", {"ncpus": "2"}, f"{CPUS}'2'"),
     ],
 )
 def test_options(name, options, words, story):
@@ -70,10 +76,22 @@ def test_options_of_figures_alone(story):
         assert refuses(draw, story, colour="red") == 'colour is "state" or "function", not \'red\''
 
 
+@pytest.mark.parametrize(("options", "words"), [({"bins": 0}, f"{BINS}0"), ({"ncpus": 0}, f"{CPUS}0")])
+def test_options_of_what_is_not_known(options, words, story):
+    for where in (viz, data):
+        assert refuses(where.idle_while_overloaded, story.filter(t0=50), **options) == words
+
+
 def test_numbers_of_numpy_will_do(story):
     assert len(data.steal_rate(story, bins=np.int64(3))) == 3
     assert len(data.g_timeline(story, gs=np.array([1]), top=np.int8(1)))
     assert len(data.linked(story, np.int64(1), t1=np.float32(1)))
+
+
+def test_small_numbers_of_numpy_do_not_overflow():
+    second = Trace.from_text("0 P0 M0 - ProcStart\n1s P0 M0 - ProcStop")
+    rows = data.steal_rate(second, t1=np.float16(0.5), bins=np.int8(127))
+    assert (len(rows), rows["t1"][-1]) == (127, 0.5)
 
 
 @pytest.mark.parametrize("name", data.__all__)
