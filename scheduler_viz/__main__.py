@@ -127,7 +127,7 @@ def options_of(
             parser.error(f"{name} has no option {text!r} (NAME=VALUE); {words}")
         try:
             out[key] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # as it documents
             out[key] = value
     for key, parameter in known.items():
         if parameter.default is parameter.empty and key not in out:

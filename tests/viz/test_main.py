@@ -109,6 +109,8 @@ def test_no_file(capsys, tmp_path):
         (["--t0", "0.002", "--t1", "0.001"], "--t1 is 0.001 s, not after the begin at 0.002 s"),
         (["--option", "bins=0"], "--option bins is a number of bins from 1 to 10,000, not 0"),
         (["--option", "bins=many"], "--option bins is a number of bins from 1 to 10,000, not 'many'"),
+        (["--option", "bins={[]: 1}"], "not '{[]: 1}'"),
+        (["--option", f"bins={'-' * 5000}1"], "--option bins is"),
     ],
 )
 def test_a_refused_option_is_named_as_it_was_written(words, why, file, capsys, tmp_path):
