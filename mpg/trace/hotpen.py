@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import status as st
 from . import events as ev
@@ -57,13 +57,20 @@ IO_WAIT: Final = st.IO_WAIT
 BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.items()}
 
 
-class Chunk(NamedTuple):
-    """Records that nobody writes to any more, as `marshal` packs a list: struct.pack takes half as long again."""
+class Chunk:
+    """Records that nobody writes to any more, as `marshal` packs a list: struct.pack takes half as long again.
 
-    packed: bytes
-    n: int
-    first: int  # the time of its first record
-    last: int
+    No named tuple: those are made in a frame without builtins, where greenlet, which is told of threads that have ended
+    at any bytecode, finds no `__import__` and complains.
+    """
+
+    __slots__ = ("first", "last", "n", "packed")
+
+    def __init__(self, packed: bytes, n: int, first: int, last: int) -> None:
+        self.packed = packed
+        self.n = n
+        self.first = first  # the time of its first record
+        self.last = last
 
 
 class Stream:
