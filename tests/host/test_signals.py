@@ -97,7 +97,8 @@ ready.wait()
 restored()  # nothing to restore
 try:
     say("ready")
-    threading.Event().wait()
+    while True:  # a signal between the last bytecode and the sleep does not end that
+        threading.Event().wait(0.1)
 except KeyboardInterrupt:
     say("the main thread's")
 release.set()
