@@ -256,10 +256,7 @@ class HotPen:
             if self.sites:
                 self.blocks_at(mp, gp)
             kind, a = 5, REASON[gp.waitreason]
-            if gp.waitreason is IO_WAIT:
-                b = gp.waiting.c.seq
-            else:
-                b = getattr(getattr(gp.waiting, "c", None), "seq", -1)
+            b = getattr(getattr(gp.waiting, "c", None), "seq", -1)
         elif self.leaving:
             self.leaving = False
             kind = ev.GoSyscallEndBlocked

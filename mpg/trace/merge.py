@@ -60,15 +60,6 @@ STEP: Final = 16  # keys per ns
 ROUNDS: Final = 1000  # adverse recordings of 20,000 rows took 17; only one that contradicts itself takes more
 
 
-class Columns(NamedTuple):
-    kind: Ints
-    p: Ints
-    m: Ints
-    g: Ints
-    a: Ints
-    b: Ints
-
-
 def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, a: Ints, b: Ints) -> Ints:
     """The indices of the rows in causal order; those that must be left out are missing.
 
@@ -79,7 +70,7 @@ def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, 
         return np.zeros(0, np.int64)
     first = np.flatnonzero(np.diff(stream, prepend=-1))  # where each stream's rows begin
     key = running_maximum(ts - ts.min(), first)
-    causes, effects, lost = constraints(key, Columns(kind, p, m, g, a, b))
+    causes, effects, lost = constraints(key, (kind, p, m, g, a, b))
     key *= STEP
     for _ in range(ROUNDS):
         if not push(key, causes, effects):
@@ -91,10 +82,11 @@ def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, 
     return order
 
 
-def constraints(clock: Ints, columns: Columns) -> tuple[Ints, Ints, Ints]:
+def constraints(clock: Ints, columns: tuple[Ints, ...]) -> tuple[Ints, Ints, Ints]:
     """Rows, and for each a row that comes after it; and the rows without a cause.
 
-    Turns are counted by the clock: of what gives the same G or P away, and of what takes it, it is right.
+    `columns` are kind, p, m, g, a, b (no named tuple: see `hotpen.Chunk`; this runs just when the M's have ended). Turns
+    are counted by the clock: of what gives the same G or P away, and of what takes it, it is right.
     """
     causes, effects, lost = [], [], []
     for turn, before, after, who in sides(columns):
@@ -105,7 +97,7 @@ def constraints(clock: Ints, columns: Columns) -> tuple[Ints, Ints, Ints]:
     return np.concatenate(causes), np.concatenate(effects), np.concatenate(lost)
 
 
-def sides(columns: Columns) -> list[tuple[Turn, Ints, Ints, Ints]]:
+def sides(columns: tuple[Ints, ...]) -> list[tuple[Turn, Ints, Ints, Ints]]:
     """For each rule: the rows that are causes, those that are effects, and whose turn each row of the trace is."""
     kind, p, m, g, a, b = columns
     out = []

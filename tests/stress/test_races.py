@@ -6,52 +6,18 @@ really start on several threads and wakes, steals and cancels cross.
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from sim.programs import mixed
+from stress.racing import rounds, run, seeded
 
 import mpg
 from mpg import recv_case, select, send_case
-from mpg.port import HOST
 
 pytestmark = [pytest.mark.stress, pytest.mark.timeout(60)]
-
-SECONDS = float(os.environ.get("MPG_STRESS_SECONDS", "4"))  # for each test
-
-
-@pytest.fixture(autouse=True)
-def _fast_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
-def seeded() -> random.Random:
-    seed = random.randrange(1 << 32)
-    print("seed", seed)
-    return random.Random(seed)
-
-
-def run(main: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return mpg.run(main, *args, procs=4, caps=HOST, stall_report=None, **kwargs)
-
-
-def rounds() -> Iterator[int]:
-    """Numbers, for as long as a test may take."""
-    end = time.monotonic() + SECONDS
-    n = 0
-    while time.monotonic() < end:
-        yield n
-        n += 1
 
 
 @pytest.mark.parametrize("cap", [0, 1, 7])
@@ -463,39 +429,3 @@ def test_sockets_are_closed_under_their_users() -> None:
 
     for _ in rounds():
         run(main)
-
-
-@pytest.mark.parametrize("limit", [2_000_000, 2_000])
-def test_what_is_recorded_is_in_causal_order(limit: int) -> None:
-    """Whole, and of a recorder that drops its oldest events meanwhile."""
-    for _ in rounds():
-        recorder = mpg.trace.Recorder(limit)
-        run(mixed, trace=recorder)
-        recorder.trace.validate()
-
-
-@pytest.mark.parametrize("limit", [2_000_000, 2_000])
-def test_snapshots_are_whole(limit: int) -> None:
-    """What is taken at any moment, by an ordinary thread, keeps all the rules."""
-    taken: list[mpg.trace.Trace] = []
-
-    def look() -> None:
-        while not recorder.over and len(taken) < 10:
-            if recorder.metadata:
-                taken.append(recorder.snapshot())
-
-    def calls() -> None:
-        for _ in range(3):
-            with mpg.blocking():
-                mpg.stall(0.0005)
-            mixed()
-
-    for _ in rounds():
-        recorder = mpg.trace.Recorder(limit)
-        looker = threading.Thread(target=look, daemon=True)
-        looker.start()
-        run(calls, trace=recorder)
-        looker.join()
-        for trace in taken:
-            trace.validate()
-        taken.clear()

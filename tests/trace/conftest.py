@@ -1,4 +1,4 @@
-"""Two traces that the tests of the page share: a story with one of everything, and a busy simulation."""
+"""Two traces that the tests of exports share: a story with one of everything, and a busy simulation."""
 
 import pytest
 
@@ -49,6 +49,8 @@ def story():
 
 @pytest.fixture(scope="module")
 def busy():
+    """With steals, hand-offs and calls."""
+
     def main():
         done = mpg.Chan(0)
 

@@ -141,30 +141,6 @@ def faults(document):
     return found
 
 
-@pytest.fixture(scope="module")
-def busy():
-    """A simulation with steals, hand-offs and calls."""
-
-    def main():
-        done = mpg.Chan(0)
-
-        def worker(i):
-            for turn in range(4):
-                mpg.work((i % 5 + 1) * 1e-5)
-                if turn == i % 8:
-                    with mpg.blocking():
-                        mpg.stall(1e-3)
-                mpg.gosched()
-            done.send(i)
-
-        for i in range(30):
-            mpg.go(worker, i)
-        for _ in range(30):
-            done.recv()
-
-    return mpg.simulate(main, procs=4, seed=1).trace
-
-
 def slices(document, name):
     """(begin, end, name, g) in ns of one track."""
     events = document["traceEvents"]
