@@ -85,8 +85,8 @@ def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, 
 def constraints(clock: Ints, columns: tuple[Ints, ...]) -> tuple[Ints, Ints, Ints]:
     """Rows, and for each a row that comes after it; and the rows without a cause.
 
-    `columns` are kind, p, m, g, a, b (no named tuple: see `hotpen.Chunk`; this runs just when the M's have ended). Turns
-    are counted by the clock: of what gives the same G or P away, and of what takes it, it is right.
+    `columns` are kind, p, m, g, a, b; no named tuple (see `hotpen.Chunk`), for this runs just when the M's have ended.
+    Turns are counted by the clock: of what gives the same G or P away, and of what takes it, it is right.
     """
     causes, effects, lost = [], [], []
     for turn, before, after, who in sides(columns):
