@@ -325,6 +325,13 @@ TWINS = (
         "        if False:\n",
     ),
     Twin(
+        "a snapshot does not wait for who takes a P to write that down",
+        "taken_against_snapshot-host",
+        "trace/pen.py",
+        "        self.stream.owes = self.now()\n",
+        "        pass\n",
+    ),
+    Twin(
         "a relief P is not told that it is over",
         "relief_against_return-host",
         "sched/idle.py",
