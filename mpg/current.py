@@ -23,7 +23,6 @@ from .errors import MpgError
 from .status import GRUNNING, GWAITING
 
 if TYPE_CHECKING:
-    from .port import Lock
     from .sched.structs import Sched
 
 __all__ = [
@@ -125,26 +124,26 @@ class PlainM:
             gp = tls.g = PlainG()
         return gp
 
-    def gopark(self, gp: PlainG, lock: Lock, reason: str) -> None:
-        """Block this thread until `ready(gp)`. Releases `lock` first."""
+    def gopark(self, gp: PlainG, lock: Any, reason: str) -> None:
+        """Block this thread until `ready(gp)`. `lock.append(None)` first."""
         self.gopark_timed(gp, lock, reason, -1)
 
-    def park_m(self, gp: PlainG, lock: Lock, reason: str) -> PlainM:
-        """As `gopark`, for callers that then switch to what an M's `park_m` returns."""
+    def leave(self, gp: PlainG, lock: Any, reason: str) -> PlainM:
+        """As `gopark`, for callers that then switch to what an M's `leave` returns."""
         self.gopark_timed(gp, lock, reason, -1)
         return self
 
     def switch(self) -> None:
         """This thread has waited already."""
 
-    def gopark_timed(self, gp: PlainG, lock: Lock, reason: str, ns: int) -> bool:
+    def gopark_timed(self, gp: PlainG, lock: Any, reason: str, ns: int) -> bool:
         """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""
         gp.waitreason = reason
         gp.atomicstatus = GWAITING
         if gp.posted:  # by one whose wait a signal has ended: nobody else is to be woken by that
             gp.posted = False
             gp.note.acquire(False)
-        lock.release()
+        lock.append(None)
         try:
             if gp.note.acquire(timeout=-1 if ns < 0 else min(ns / 1e9, threading.TIMEOUT_MAX)):
                 return False

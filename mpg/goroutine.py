@@ -14,7 +14,7 @@ from .sched.doorbell import checkpoint
 from .sched.g import G, new_g
 from .sched.mlife import procresize
 from .sched.ready import new_goid, new_goids, raise_abort
-from .status import GIDLE
+from .status import GIDLE, GOSCHED
 
 __all__ = [
     "current_g",
@@ -95,7 +95,7 @@ def gosched() -> None:
     gp = mp.curg
     if gp is None:
         raise RuntimeError("mpg.gosched needs a run: call it inside mpg.run(main)")
-    mp.gosched_m(gp).switch()
+    mp.leave(gp, None, GOSCHED).switch()
     if gp.wake_exc is not None:
         raise_abort(gp)
 

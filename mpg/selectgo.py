@@ -106,6 +106,9 @@ class AllLocks:
                 lock.append(None)
             raise
 
+    def append(self, token: None) -> None:
+        self.release()
+
     def release(self) -> None:
         for lock in reversed(self.locks):
             lock.append(None)
@@ -253,7 +256,7 @@ def park(mp: Any, live: list[tuple[int, Case]], locks: AllLocks, ns: int) -> Sel
         if ns >= 0:
             mp.gopark_timed(gp, locks, reason_of(live), ns)
         else:
-            mp.park_m(gp, locks, reason_of(live)).switch()
+            mp.leave(gp, locks, reason_of(live)).switch()
             if gp.wake_exc is not None:
                 raise_abort(gp)
     finally:

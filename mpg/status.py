@@ -79,3 +79,7 @@ COND_WAIT: Final = "sync.Cond.Wait"
 SEMACQUIRE: Final = "semacquire"
 JOIN: Final = "join"
 OFFLOADED: Final = "to_thread"
+
+# Why a G is left that does not wait: to which tail it goes.
+GOSCHED: Final = "gosched"  # of the global queue
+GOYIELD: Final = "goyield"  # of the local one

@@ -16,11 +16,13 @@ from typing import Any
 
 from .chan import Chan
 from .current import new_lock, tls
+from .errors import ChanClosed
 from .sched.doorbell import checkpoint
 from .sched.g import new_g
 from .sched.ready import new_goid, ready
 from .sched.timers import RTimer, add_timer, stop_timer
 from .seconds import to_ns
+from .selectgo import recv_case, select
 from .status import SLEEP
 
 __all__ = ["FuncTimer", "Ticker", "Timer", "after", "after_func", "now", "sleep"]
@@ -41,7 +43,7 @@ class SleepTimer(RTimer):
         self.until = until
         self.c = None
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         mp = tls.m
         if mp.p is not None:
             add_timer(mp, self, self.until)
@@ -118,19 +120,32 @@ class TimerState:
             ready(tls.m, sg.g)
         return active
 
-    def recv(self) -> tuple[Any, bool]:
-        from .selectgo import recv_case, select
 
-        found = select(recv_case(self.ch))
-        return found.value, found.ok
+class TimerChan(Chan[float]):
+    """The channel of a Timer or Ticker. It looks unbuffered, and holds what has come due and was not received."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buf = deque()
+        self.timer = TimerState(self)
+
+    def recv(self) -> float:
+        """Receive the time for which the timer fires next, waiting for it."""
+        found = select(recv_case(self))
+        if not found.ok:
+            raise ChanClosed("receive from a closed channel")
+        return found.value  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return 0
 
 
 class _ChanTimer:
     def __init__(self) -> None:
-        self.chan: Chan[float] = Chan()
-        self._state = TimerState(self.chan)
-        self.chan.buf = deque()
-        self.chan.timer = self._state
+        self.chan: Chan[float] = TimerChan()
+        self._state: TimerState = self.chan.timer
 
     def stop(self) -> bool:
         """Keep it from firing. True if it was running, or had fired and not been received from."""

@@ -99,7 +99,7 @@ class Conn(NetFD):
                 if self._rdeadline:
                     mp.gopark_timed(gp, pd.r, IO_WAIT, max(0, self._rdeadline - mp.now()))
                 else:
-                    mp.park_m(gp, pd.r, IO_WAIT).switch()
+                    mp.leave(gp, pd.r, IO_WAIT).switch()
                     if gp.wake_exc is not None:
                         raise_abort(gp)
             finally:

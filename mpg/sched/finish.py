@@ -93,7 +93,7 @@ def unwind_g(mp: M, gp: G) -> None:
     gp.stack.switch()  # type: ignore[union-attr]
     if mp.commit is not None:
         mp.commit, commit = None, mp.commit
-        commit.release()
+        commit.append(None)
     mp.curg = None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..current import tls
-from ..status import GRUNNABLE, GWAITING
+from ..status import GOSCHED, GRUNNABLE, GWAITING
 from .mlife import wakep
 from .ready import ready_without_p
 from .runq import put, put_global_locked
@@ -29,27 +29,19 @@ class MovableM(BaseM):
 
     __slots__ = ()
 
-    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
-        """As PinnedM.park_m, but `lock.release()` happens on g0."""
-        gp.waitreason = reason
-        gp.atomicstatus = GWAITING
-        return self.leave_for_g0(gp, lock)
+    def leave(self, gp: G, lock: Any, reason: str) -> Stack:
+        """As PinnedM.leave, but g0 makes it visible."""
+        if lock is not None:
+            gp.waitreason = reason
+            gp.atomicstatus = GWAITING
+            return self.leave_for_g0(gp, lock)
+        gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
+        return self.leave_for_g0(gp, (GoschedCommit if reason is GOSCHED else GoyieldCommit)(self, gp))
 
     def arm(self, t: RTimer, until: int, lock: Any) -> Any:
         """As PinnedM.arm, on g0."""
         return ArmCommit(t, until, lock)
-
-    def gosched_m(self, gp: G) -> Stack:
-        """As PinnedM.gosched_m, queued from g0."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        return self.leave_for_g0(gp, GoschedCommit(self, gp))
-
-    def goyield_m(self, gp: G) -> Stack:
-        """As PinnedM.goyield_m, queued from g0."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        return self.leave_for_g0(gp, GoyieldCommit(self, gp))
 
     def leave_for_g0(self, gp: G, commit: Any) -> Stack:
         """g0, which commits; `gp` goes on on whichever M runs it next."""
@@ -86,7 +78,7 @@ class GoschedCommit:
         self.mp = mp
         self.gp = gp
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         mp, gp = self.mp, self.gp
         sched = mp.sched
         pp = mp.p
@@ -106,6 +98,6 @@ class GoyieldCommit(GoschedCommit):
 
     __slots__ = ()
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         if self.mp.p is not None:  # else the run is ending, and `unwind` resumes it
             put(self.mp, self.mp.p, self.gp)

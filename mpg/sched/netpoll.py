@@ -77,7 +77,7 @@ class IOWait:
         self.cell: list[G] = []
         self.c = c
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         """Nothing to unlock: the cell was filled before, and its M readies nobody who still runs."""
 
     def cancel(self, gp: Any) -> bool:

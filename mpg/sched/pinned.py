@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..status import GRUNNABLE, GRUNNING, GWAITING, IO_WAIT
+from ..status import GOSCHED, GRUNNABLE, GRUNNING, GWAITING, IO_WAIT
 from ..trace.hotpen import YIELD
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
@@ -30,44 +30,30 @@ class PinnedM(BaseM):
 
     fifo = True  #: local queues are that; a simulation's policy may say otherwise
 
-    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
-        """Running to waiting; whom to switch to (Go: park_m)."""
-        gp.waitreason = reason
-        gp.atomicstatus = GWAITING
-        lock.release()
-        return self.leave(gp)
-
     def arm(self, t: RTimer, until: int, lock: Any) -> Any:
         """Arm the timer of a timed park. If it fires at once, that is a letter."""
         add_timer(self, t, until)
         return lock
 
-    def gosched_m(self, gp: G) -> Stack:
-        """Running to runnable, at the global tail; whom to switch to (Go: gosched_m)."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        pp = self.p
-        if pp is None:
-            put_global_started(self, gp)
+    def leave(self, gp: G, lock: Any, reason: str) -> Stack:
+        """Running to waiting, or to runnable; the stack to switch to: that of the next G, or g0 (see `BaseM.leave`)."""
+        if lock is not None:
+            gp.waitreason = reason
+            gp.atomicstatus = GWAITING
+            lock.append(None)
+            pp = self.p
         else:
-            gp.ticket = ticket = pp.ticket
-            pp.ticket = ticket + 1
-            self.gq.append(gp)
-        return self.leave(gp)
-
-    def goyield_m(self, gp: G) -> Stack:
-        """Running to runnable, at the local tail; whom to switch to (Go: goyield_m)."""
-        gp.atomicstatus = GRUNNABLE
-        gp.waiting = None
-        if self.p is None:
-            put_global_started(self, gp)
-        else:
-            put(self, self.p, gp)
-        return self.leave(gp)
-
-    def leave(self, gp: G) -> Stack:
-        """The stack to switch to, now that `gp` is parked or queued: that of the next G, or g0."""
-        pp = self.p
+            gp.atomicstatus = GRUNNABLE
+            gp.waiting = None
+            pp = self.p
+            if pp is None:
+                put_global_started(self, gp)
+            elif reason is GOSCHED:
+                gp.ticket = ticket = pp.ticket
+                pp.ticket = ticket + 1
+                self.gq.append(gp)
+            else:
+                put(self, pp, gp)
         if gp.listed is None:
             gp.listed = self.gs
             self.gs[gp] = None

@@ -6,15 +6,15 @@ always started from g0, because a greenlet inherits the recursion depth of whoev
 * `pinned.PinnedM`: stacks stay on their M. A parking G picks the next G itself and switches straight to it; when the
   next one is fresh and this G has ended, it runs on the same carrier with no switch at all.
 * `movable.MovableM`: stacks move between M's. The moment a lock is released, another M may resume the G, so
-  everything that makes the G visible (`release`, the global queue) happens on g0, after the switch: Go's mcall.
+  whatever makes the G visible (the lock given back, the global queue) happens on g0, after the switch: Go's mcall.
 
-Those are the only differences, in `park_m`, `gosched_m`, `goyield_m`, `arm`, and what `goexit0` does next.
+Those are the only differences, in `leave`, `arm`, and what `goexit0` does next.
 
 A frame that is left by a switch and returned through afterwards costs twice an ordinary call (100 ns, a fifth of
-the switch itself). So what happens before the switch is a method that returns the stack to switch to, named as what Go
-does on g0 (`park_m`), and the operation itself switches:
+the switch itself). So what happens before the switch is one method, `leave`, which returns the stack to switch to, and
+the operation itself switches:
 
-    mp.park_m(gp, lock, reason).switch()
+    mp.leave(gp, lock, reason).switch()
     if gp.wake_exc is not None:
         raise_abort(gp)
 
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..current import tls, user_calls
 from ..errors import Goexit, Unwind
-from ..status import GDEAD
+from ..status import GDEAD, GOSCHED, GOYIELD
 from .doorbell import arrive
 from .finish import g_ended
 from .join import wake_joiners
@@ -147,21 +147,22 @@ class BaseM(M):
     def gopark(self, gp: G, lock: Any, reason: str) -> None:
         """Park the current G until somebody claims `gp.waiting` and calls `ready` (Go: gopark).
 
-        `lock.release()` makes the wait visible. Raises what `abort` ended the wait with.
+        `lock.append(None)` makes the wait visible: that gives a token lock back, and other objects do as much. Raises
+        what `abort` ended the wait with.
         """
-        self.park_m(gp, lock, reason).switch()
+        self.leave(gp, lock, reason).switch()
         if gp.wake_exc is not None:
             raise_abort(gp)
 
     def gosched(self, gp: G) -> None:
         """Yield: `gp` to the global tail, then whoever is next (Go: Gosched)."""
-        self.gosched_m(gp).switch()
+        self.leave(gp, None, GOSCHED).switch()
         if gp.wake_exc is not None:
             raise_abort(gp)
 
     def goyield(self, gp: G) -> None:
         """Yield to the local tail (Go: goyield)."""
-        self.goyield_m(gp).switch()
+        self.leave(gp, None, GOYIELD).switch()
         if gp.wake_exc is not None:
             raise_abort(gp)
 
@@ -175,7 +176,7 @@ class BaseM(M):
         try:
             commit = self.arm(t, self.now() + ns, lock)
         except RuntimeError:  # in a signal handler that has interrupted this P's timers
-            lock.release()
+            lock.append(None)
             if gp.waiting.cancel(gp):
                 raise
             self.gopark(gp, RELEASED, reason)  # claimed already, so `ready` follows
@@ -191,13 +192,12 @@ class BaseM(M):
         """Arm the timer of a timed park. What that is to release."""
         raise NotImplementedError
 
-    def park_m(self, gp: G, lock: Any, reason: str) -> Stack:
-        raise NotImplementedError
+    def leave(self, gp: G, lock: Any, reason: str) -> Stack:
+        """The current G is left, for `reason`: whom to switch to (Go: park_m, gosched_m, goyield_m).
 
-    def gosched_m(self, gp: G) -> Stack:
-        raise NotImplementedError
-
-    def goyield_m(self, gp: G) -> Stack:
+        With a `lock`, what `gopark` takes, it waits. With None it yields, and queues: for GOSCHED at the global
+        tail, for GOYIELD at the local one.
+        """
         raise NotImplementedError
 
 

@@ -104,7 +104,7 @@ class M:
         self.g0: Any = None
         self.curg: G | None = None
         self.nextg: G | None = None  # for g0: run this one next
-        self.commit: Any = None  # for g0, on moving stacks: its release() makes the last park visible
+        self.commit: Any = None  # for g0, on moving stacks: its append(None) makes the last park visible
         self.next: G | None = None
         self.lq: deque[G] = deque()
         self.gq: deque[G] = deque()

@@ -146,7 +146,7 @@ class Offload:
         self.ended: Callable[[Any], None] | None = None  # in the child of a fork: what ends it
         self.c = None
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         """What gopark calls when the G may be made ready again: hand the call over."""
         self.g.atomicstatus = GSYSCALL
         sched = self.mp.sched

@@ -62,13 +62,13 @@ class ArmCommit:
         self.until = until
         self.lock = lock
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         mp = tls.m
         if mp.p is not None:
             add_timer(mp, self.t, self.until)
         else:  # the run is ending, and `unwind` resumes its G
             self.t.arg.done = True
-        self.lock.release()
+        self.lock.append(None)
 
 
 class Released:
@@ -76,7 +76,7 @@ class Released:
 
     __slots__ = ()
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         """It has been."""
 
 

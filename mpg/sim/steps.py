@@ -103,9 +103,9 @@ class Steps:
         super().execute(gp)  # type: ignore[misc]
         self.stop_running()
 
-    def leave(self: Any, gp: G) -> Any:
+    def leave(self: Any, gp: G, lock: Any, reason: str) -> Any:
         """Pinned stacks only: straight from G to G."""
-        stack = super().leave(gp)  # type: ignore[misc]
+        stack = super().leave(gp, lock, reason)  # type: ignore[misc]
         if stack is not self.g0:
             port = self.port
             port.step(self, port.costs.switch)

@@ -98,7 +98,7 @@ class Sema:
         else:
             q.enqueue(sg)
         gp.waiting = sg
-        mp.park_m(gp, self.lock, reason).switch()
+        mp.leave(gp, self.lock, reason).switch()
         if gp.wake_exc is not None:
             raise_abort(gp)
         return sg
