@@ -91,13 +91,12 @@ class PinnedM(BaseM):
                     nxt.home = self
                     stack = nxt.stack = self.free.pop()
                 self.curg = nxt
-                if self.rec is not None:  # before the status: they may be the same
-                    rec = self.rec
-                    if (
-                        rec.calm and gp.atomicstatus == GRUNNABLE
-                    ):  # the most frequent cases of `switch`, written out
+                rec = self.rec
+                if rec is not None:  # before the status: they may be the same
+                    # The most frequent cases of `switch`, written out.
+                    if reason is GOSCHED and rec.calm:
                         rec.put((rec.now(), rec.switches, gp.id, nxt.id, YIELD, -1))
-                    elif rec.calm and gp.waitreason is IO_WAIT and rec.started > 0:
+                    elif reason is IO_WAIT and rec.calm and rec.started > 0:
                         rec.started = n = rec.started - 1
                         rec.put((rec.now(), rec.io_waits, gp.id, nxt.id, gp.waiting.c.seq, n))
                     else:
