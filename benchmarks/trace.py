@@ -105,7 +105,7 @@ def echo_ratios(repetitions: int, requests: int) -> tuple[list[float], list[floa
         go = golang.build(folder)
         with echo.Server("mpg1", go) as off, echo.Server("mpg1-recording", go) as on:
             for server in (off, on):
-                server.measure(requests)["cpu"]
+                server.load(f"--requests={requests}")
             for i in range(repetitions):
                 took = {
                     server.kind: server.measure(requests)["cpu"]
