@@ -43,9 +43,9 @@ def test_lengths_that_are_not_told_have_not_changed(
 
         return wrapped
 
-    def leave(mp: Any, gp: Any) -> Any:
+    def leave(mp: Any, gp: Any, lock: Any, reason: str) -> Any:
         leaving.append(mp)
-        stack = then(mp, gp)
+        stack = then(mp, gp, lock, reason)
         leaving.remove(mp)
         if stack is not mp.g0:
             look(mp)
