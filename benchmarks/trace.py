@@ -4,7 +4,8 @@
 * on: the same benchmark with a `Recorder` against without, and the echo benchmark's server the same way.
 * a million events, of a simulation: load, validate, summary, a figure, the page.
 
-CPU time; pairs alternate, each measurement in a process of its own; the medians of the ratios are compared.
+CPU time; pairs alternate, each measurement in a process of its own, but for the two echo servers, which take turns;
+the medians of the ratios are compared.
 """
 
 from __future__ import annotations

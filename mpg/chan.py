@@ -10,8 +10,8 @@ Invariants, all guarded by `lock`:
 
 The lock is released before anybody is made ready. A channel belongs to the world it was created in.
 
-`WaitQ.enqueue` and `dequeue` are written out for a queue of one, plain waiter: each call costs a thirtieth of a round
-trip.
+`WaitQ.enqueue` and `dequeue` are written out for the most frequent queue, that of one plain waiter. A select must be
+claimed (`done`), so it goes through `dequeue`.
 
 Rejected: taking the lock with a `with` statement (it costs three times as much), and a fast path that looks at the
 buffer without the lock (right under the GIL only).

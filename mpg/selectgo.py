@@ -107,6 +107,7 @@ class AllLocks:
             raise
 
     def append(self, token: None) -> None:
+        """What a park calls."""
         self.release()
 
     def release(self) -> None:

@@ -29,7 +29,7 @@ def schedule(mp: M) -> None:
     while True:  # this is it
         if mp.commit is not None:
             mp.commit, commit = None, mp.commit
-            commit.append(None)
+            commit.append(None)  # the last park becomes visible
         gp = mp.nextg
         if gp is not None:
             mp.nextg = None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..status import GRUNNABLE, GSYSCALL, GWAITING
 from .idle import pidleget_locked
 from .mlife import startm, wakep
-from .policy import GOID_BATCH, RING
-from .runq import overflow, put_global_locked, put_global_started, put_next
+from .policy import GOID_BATCH
+from .runq import displace, put_global_locked, put_global_started, put_next
 
 if TYPE_CHECKING:
     from .g import G
@@ -35,18 +35,8 @@ def newproc(mp: Any, gp: G) -> None:
     if mp.next is not None:
         put_next(mp, pp, gp)
     else:
-        if runnext:  # `displace`, written out
-            try:
-                old = runnext.pop()
-                ring = pp.ring
-                if len(ring) + len(mp.lq) < RING:
-                    old.ticket = ticket = pp.ticket
-                    pp.ticket = ticket + 1
-                    ring.append(old)
-                else:
-                    overflow(mp, pp, old)
-            except IndexError:  # a thief was quicker
-                pass
+        if runnext:
+            displace(mp, pp)
         runnext.append(gp)
     if rec is not None:
         rec.queued(mp)

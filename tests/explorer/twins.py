@@ -209,6 +209,20 @@ TWINS = (
         "    return [case.chan for _, case in live]\n",
     ),
     Twin(
+        "a send to a select's only case here does not claim it",
+        "select_against_two_senders-host",
+        "chan.py",
+        "            if sg.next is None and sg.done is None:\n                recvq.first",
+        "            if sg.next is None:\n                recvq.first",
+    ),
+    Twin(
+        "a receive from a select's only case here does not claim it",
+        "select_against_two_receivers-host",
+        "chan.py",
+        "            if sg.next is None and sg.done is None:\n                sendq.first",
+        "            if sg.next is None:\n                sendq.first",
+    ),
+    Twin(
         "close wakes a select that another case has completed",
         "select_against_close-host",
         "sched/waitq.py",

@@ -183,6 +183,27 @@ def select_against_two_senders() -> None:
     assert {found.value, rest.value} == {1, 2}
 
 
+@model("host", preemptions=1)
+def select_against_two_receivers() -> None:
+    """One select that sends, and a receiver on each of its channels: it gives one item away, the other stays."""
+    a, b = mpg.Chan[int](), mpg.Chan[int]()
+    got: list[int] = []
+
+    def other() -> None:
+        got.append(a.recv())
+        got.append(b.recv())
+
+    g = beside(other)
+    with window():
+        found = mpg.select(mpg.send_case(a, 1), mpg.send_case(b, 2))
+        if found.chan is a:
+            b.send(2)
+        else:
+            a.send(1)
+        g.join()
+    assert got == [1, 2]
+
+
 @model("host", "go", preemptions=1)
 def select_timeout_against_send() -> None:
     """A select's time is up while its sender comes: the item is received, or still there."""
