@@ -5,8 +5,11 @@ fatal error), in a deadlock what the G's waited for, and in the simulation the p
 
 Go runs each program twice. If it does not agree with itself, because the machine held it up, the program is set
 aside; that must be rare. The same mishap may come twice: where mpg differs, Go is asked again some times, and if it
-then does what mpg does, it has not agreed with itself either. Programs in which a select finds several cases ready are
-not used: Go draws lots there.
+then does what mpg does, it has not agreed with itself either.
+
+Not used are programs in which a select finds several cases ready, since Go draws lots there, and programs whose order
+depends on their speed: a G that waited 1 ms for a mutex makes it starve. These do something else in virtual time when
+a switch takes 2 us, about ten times what Go needs. A machine that is slow all the time agrees with itself.
 
 A failure prints the program and where the orders part. A program is plain data: shrink it by hand, keep it in `KEPT`.
 """
@@ -24,7 +27,7 @@ from differential.oracle import Oracle, Run, find, reasons
 from differential.programs import Op, Program, generate
 
 import mpg
-from mpg.sim import Policy
+from mpg.sim import Costs, Policy
 
 #: Seeds of the usual run, and of the long one: so many blocks of so many.
 SEEDS = 230
@@ -32,6 +35,7 @@ BLOCKS, BLOCK = 8, 500
 
 MOST_ASIDE = 0.05
 AGAIN = 5  #: how often Go is asked about a difference
+SLOW = Costs(op=1_000, switch=2_000, spawn=2_000, exit=1_000)
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,14 @@ class Batch:
     aside: int
 
 
-def simulated(program: Program, like: str = "go", policy: Policy | None = None) -> tuple[Run, Machine]:
+def simulated(
+    program: Program, like: str = "go", policy: Policy | None = None, costs: Costs | str = "zero"
+) -> tuple[Run, Machine]:
     """The program in virtual time, beginning in its phase."""
     policy = replace(policy or Policy(), phase=program.phase)
     machine = Machine(program)
     try:
-        result = mpg.simulate(machine.main, procs=1, like=like, costs="zero", policy=policy, trace=False)
+        result = mpg.simulate(machine.main, procs=1, like=like, costs=costs, policy=policy, trace=False)
     except Exception as exc:
         return failed(exc, machine), machine
     return Run("", machine.log, after=result.stats["slices"] % 61), machine
@@ -85,9 +91,15 @@ def failed(exc: Exception, machine: Machine) -> Run:
     return Run(text.partition("\n")[0], machine.log, reasons(text))
 
 
+def is_decided(program: Program) -> bool:
+    """Whether neither lots nor speed decide what it does."""
+    run, machine = simulated(program)
+    return not machine.ambiguous and run == simulated(program, costs=SLOW)[0]
+
+
 def ask(oracle: Oracle, programs: dict[str, Program]) -> Batch:
     """Let Go run the programs, twice."""
-    decided = {name: p for name, p in programs.items() if not simulated(p)[1].ambiguous}
+    decided = {name: p for name, p in programs.items() if is_decided(p)}
     first, second = oracle.run([*decided.values()]), oracle.run([*decided.values()])
     cases = [
         Case(name, p, run)
@@ -211,6 +223,23 @@ def test_there_is_enough_to_compare(batch: Batch) -> None:
         if g == 0 and 0 <= pc < len(case.program.bodies[0])
     }
     assert done >= {*Op} - {Op.PANIC}
+
+
+def test_a_long_wait_for_a_mutex_is_not_used() -> None:
+    """Three G's, each of which holds the mutex for 300 yields: on a slow machine they starve."""
+    long = Program(
+        phase=1,
+        chans=(),
+        mutexes=1,
+        rws=0,
+        groups=0,
+        bodies=(((Op.GO, 1, 3), (Op.GOSCHED, 2_000)), ((Op.LOCK, 0), (Op.GOSCHED, 300), (Op.UNLOCK, 0)) * 2),
+    )
+    assert not is_decided(long)
+    short = replace(
+        long, bodies=(((Op.GO, 1, 3), (Op.GOSCHED, 20)), ((Op.LOCK, 0), (Op.GOSCHED, 3), (Op.UNLOCK, 0)) * 2)
+    )
+    assert is_decided(short)
 
 
 @pytest.mark.parametrize("like", ["go", "host"])
