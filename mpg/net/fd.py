@@ -115,7 +115,10 @@ class NetFD:
         """Publish that `gp` waits. Then the caller parks, and afterwards takes one from `mp.iowait`."""
         if not pd.armed:
             mp.sched.port.arm(mp, pd, wait is pd.w)
-        gp.waiting = wait
+        if gp.waiting is not wait:
+            gp.waiting = wait
+            if mp.rec is not None:
+                mp.rec.stamp = None
         wait.cell.append(gp)
         if self._closed and claim_io(wait) is not None:
             raise ClosedError(f"use of closed {self!r}")

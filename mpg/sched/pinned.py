@@ -63,7 +63,7 @@ class PinnedM(BaseM):
             nxt = self.next
             if not tick % pp.fair_tick:
                 if self.rec is not None:
-                    self.rec.moved()
+                    self.rec.calm = False
                 nxt = pick(self, pp)
             elif nxt is not None:  # the most frequent cases of `pick`, written out
                 self.next = None
@@ -93,12 +93,11 @@ class PinnedM(BaseM):
                 self.curg = nxt
                 rec = self.rec
                 if rec is not None:  # before the status: they may be the same
-                    # The most frequent cases of `switch`, written out.
+                    # The most frequent cases of `switch`, written out; of a batch, `Pen.polled` has told the rest.
                     if reason is GOSCHED and rec.calm:
                         rec.put((rec.now(), rec.switches, gp.id, nxt.id, YIELD, -1))
-                    elif reason is IO_WAIT and rec.calm and rec.started > 0:
-                        rec.started = n = rec.started - 1
-                        rec.put((rec.now(), rec.io_waits, gp.id, nxt.id, gp.waiting.c.seq, n))
+                    elif reason is IO_WAIT and rec.stamp is not None:
+                        rec.stamp()
                     else:
                         rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING

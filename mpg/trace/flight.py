@@ -15,21 +15,20 @@ in the middle of things), a ring that is overwritten (a slot is not one store).
 from __future__ import annotations
 
 from itertools import takewhile
-from marshal import loads
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import status as st
 from . import events as ev
-from .hotpen import BLOCKS, IO_SWITCH, IO_WAIT, KIND_BITS, N_BITS, NETPOLL, P_BITS, POLLED
-from .hotpen import WIDTH as PACKED
-from .merge import causal_order
-from .trace import expand
+from .merge import among, causal_order, dense
+from .stream import KIND_BITS, P_BITS, Stream
+from .stream import WIDTH as PACKED
+from .trace import expand, rows_of
+from .unfold import kinds, packed, written
 
 if TYPE_CHECKING:
-    from .hotpen import Stream
     from .record import Recorder
 
 __all__ = ["Base", "DROP", "drop_oldest", "read"]
@@ -41,6 +40,7 @@ DROP: Final = (
 )
 WIDTH: Final = 7
 END: Final = np.iinfo(np.int64).max
+NONE: Final = np.zeros((PACKED, 0), np.int64)
 
 
 class Base:
@@ -53,38 +53,11 @@ class Base:
         self.dropped = 0
 
 
-def kinds(records: Ints) -> Ints:
-    """The kind of each record."""
-    return records[:, 1] & (1 << KIND_BITS) - 1
-
-
-def rows_of(records: Ints) -> Ints:
-    """How many rows `unpack` makes of each record."""
-    times = np.where(records[:, 5] >= 0, 2, 1)
-    polled = kinds(records) == POLLED
-    times[polled] = (records[polled, 2:] >= 0).sum(axis=1)
-    return times
-
-
 def unpack(records: Ints) -> list[Ints]:
-    """The seven columns of records as a pen writes them; those that say so are followed by a RunqLen."""
-    ts, what, g, a, b, n = records.T
-    kind, times = kinds(records), rows_of(records)
+    """The seven columns of unfolded records."""
+    ts, what, g, a, b, n = records
     p, m = (what >> KIND_BITS & (1 << P_BITS) - 1) - 1, (what >> KIND_BITS + P_BITS) - 1
-    b = np.where(kind == IO_SWITCH, BLOCKS[IO_WAIT] | b + 1 << 24, b)
-    columns = [np.repeat(values, times) for values in (ts, kind, p, m, g, a, b)]
-
-    def fill(rows: Ints, kind: int, *values: Any) -> None:
-        for column, value in zip((1, 4, 5, 6), (kind, *values), strict=True):
-            columns[column][rows] = value
-
-    columns[1][columns[1] == IO_SWITCH] = ev.GoSwitch
-    polled = kind == POLLED
-    woken = records[polled, 2:]
-    fill(np.flatnonzero(np.repeat(polled, times)), ev.GoUnblock, -1, woken[woken >= 0], NETPOLL)
-    said = np.flatnonzero((n >= 0) & ~polled)
-    fill(np.cumsum(times)[said] - 1, ev.RunqLen, -1, n[said] >> N_BITS, n[said] & (1 << N_BITS) - 1)
-    return columns
+    return expand([ts, kinds(records), p, m, g, a, b], n)
 
 
 def number_objects(rec: Recorder, kind: Ints, b: Ints) -> None:
@@ -104,7 +77,7 @@ def read(rec: Recorder) -> tuple[list[Ints], int]:
     """The seven columns of all that is kept, in causal order, and how many events were dropped."""
     with rec.lock:
         last = END if rec.over or rec.shared else whole_until(rec)
-        found = [rows_until(stream, last) for stream in rec.streams]
+        found = [records_until(stream, last) for stream in rec.streams]
         base = rec.base
         head = base.rows if base is not None else np.zeros((0, WIDTH), np.int64)
         dropped = base.dropped if base is not None else 0
@@ -119,14 +92,14 @@ def read(rec: Recorder) -> tuple[list[Ints], int]:
 
 def ordered(head: Ints, found: list[Ints], *, shared: bool) -> tuple[list[Ints], Ints, Ints]:
     """All columns, their causal order, and which record each row came from (-1: the head)."""
-    records = np.concatenate(found) if found else np.zeros((0, PACKED), np.int64)
-    times = rows_of(records) + np.isin(kinds(records), (ev.GoSwitch, IO_SWITCH))
+    records = np.concatenate([NONE, *found], axis=1)
+    times = rows_of(kinds(records), records[5])
     head = head.copy()
-    head[:, 0] = records[:, 0].min(initial=0)
-    columns = [np.concatenate([head[:, i], values]) for i, values in enumerate(expand(unpack(records)))]
-    origin = np.concatenate([np.full(len(head), -1), np.repeat(np.arange(len(records)), times)])
-    whose = np.repeat(np.arange(1, len(found) + 1), [len(part) for part in found])
-    stream = np.concatenate([np.zeros(len(head), np.int64), np.repeat(whose, times)])
+    head[:, 0] = records[0].min(initial=0)
+    columns = [np.concatenate([head[:, i], values]) for i, values in enumerate(unpack(records))]
+    origin = np.concatenate([np.full(len(head), -1), np.repeat(np.arange(len(times)), times)])
+    whose = np.repeat(np.arange(len(found)), [part.shape[1] for part in found])
+    stream = np.concatenate([np.full(len(head), -1), np.repeat(whose, times)])
     order = np.arange(len(origin)) if shared else causal_order(stream, *columns)
     return columns, order, origin
 
@@ -137,13 +110,13 @@ def drop_oldest(rec: Recorder) -> None:
     last = moment(rec, rec.kept - rec.limit + max(DROP * rec.chunk // PACKED, len(base.rows)))
     if not rec.shared:
         last = min(last, whole_until(rec))
-    old = [rows_until(stream, last) for stream in rec.streams]
+    old = [records_until(stream, last) for stream in rec.streams]
     columns, order, origin = ordered(base.rows, old, shared=rec.shared)
     taken = origin[order]
     gone = len(taken) - len(base.rows)
-    used = np.zeros(sum(len(rows) for rows in old), np.bool_)
+    used = np.zeros(sum(part.shape[1] for part in old), np.bool_)
     used[taken[taken >= 0]] = True
-    ends = np.cumsum([len(rows) for rows in old])
+    ends = np.cumsum([part.shape[1] for part in old])
     columns = [values[order] for values in columns]
     number_objects(rec, columns[1], columns[6])
     base = Base()
@@ -163,7 +136,7 @@ def moment(rec: Recorder, wanted: int) -> int:
     chunks = [(chunk.first, chunk.n) for stream in rec.streams for chunk in stream.chunks]
     for begin, n in sorted(chunks):
         if wanted <= 0:
-            return begin
+            return begin - (not rec.shared)  # without what begins there; in a simulation time may stand still
         wanted -= n
     return max(stream.chunks[-1].last for stream in rec.streams if stream.chunks)
 
@@ -174,25 +147,22 @@ def whole_until(rec: Recorder) -> int:
     return min([now, *(owes - 1 for owes in [stream.owes for stream in rec.streams] if owes)])
 
 
-def rows_until(stream: Stream, last: int) -> Ints:
-    """The rows of a stream up to this time that have not been dropped."""
-    pieces = [
-        np.array(loads(c.packed), np.int64) for c in takewhile(lambda c: c.first <= last, stream.chunks)
-    ]
+def records_until(stream: Stream, last: int) -> Ints:
+    """The records of a stream up to this time that have not been dropped."""
+    pieces = [packed(chunk) for chunk in takewhile(lambda chunk: chunk.first <= last, stream.chunks)]
     if len(pieces) == len(stream.chunks):
-        pieces.append(np.array(stream.rows.copy(), np.int64))
-    rows = (
-        np.concatenate(pieces).reshape(-1, PACKED)[stream.skip :]
-        if pieces
-        else np.zeros((0, PACKED), np.int64)
-    )
-    return rows[: int(np.searchsorted(np.maximum.accumulate(rows[:, 0]), last, "right"))]
+        pieces.append(written(stream))
+    records = np.concatenate([NONE, *pieces], axis=1)[:, stream.skip :]
+    return records[:, : int(np.searchsorted(np.maximum.accumulate(records[0]), last, "right"))]
 
 
 def last_of(key: Ints) -> Ints:
     """The last row of each key, by key; those of -1 are left out."""
-    values, first = np.unique(key[::-1], return_index=True)
-    return (len(key) - 1 - first)[values >= 0]
+    said = np.flatnonzero(key >= 0)
+    values = dense(key[said])
+    last = np.full(int(values.max(initial=-1)) + 1, -1)
+    last[values] = said
+    return last[last >= 0]
 
 
 def subjects(kind: Ints, columns: dict[str, Ints], what: str) -> tuple[Ints, Ints]:
@@ -224,7 +194,7 @@ def state_after(rows: list[Ints], dropped: int) -> Ints:
                 holds[holder] = pid
             out.append((0, ev.ProcStatus, pid, holder, -1, pid, status))
     who, state = subjects(kind, columns, "m")
-    wrote = np.where(np.isin(kind, (ev.MStatus, ev.ProcStatus, ev.GoStatus)), -1, m)
+    wrote = np.where(among(kind, (ev.MStatus, ev.ProcStatus, ev.GoStatus)), -1, m)
     latest = {int(m[row]): row for row in last_of(wrote).tolist()}
     for row in last_of(who).tolist():
         mid, status = int(who[row]), int(state[row])
@@ -244,7 +214,7 @@ def goroutines(kind: Ints, columns: dict[str, Ints], holds: dict[int, int]) -> l
     """GoStatus, GoName and GoTask of each G that is alive; one whose call is on a spare M has no M."""
     m, a, b = (columns[name] for name in "mab")
     who, state = subjects(kind, columns, "g")
-    named = np.where(np.isin(kind, (ev.GoCreate, ev.GoName)), a, -1)
+    named = np.where(among(kind, (ev.GoCreate, ev.GoName)), a, -1)
     names = {int(a[row]): int(b[row]) for row in last_of(named).tolist()}
     given = np.where(kind == ev.GoTask, a, -1)
     tasks = {int(a[row]): int(b[row]) for row in last_of(given).tolist()}

@@ -1,7 +1,8 @@
 """The frequent half of a pen: what is recorded when a G is made, made ready, started, left; see `pen.py` for the rules.
 
 All is written out here, since each call costs a twentieth of a switch: kinds as numbers, the look whether the chunk is
-full; the two most frequent records even in `PinnedM.leave`. `row`, `simple` and `bare` are for what is seldom.
+full; the two most frequent records even in `PinnedM.leave`: yields, and stamps, for which see `Pen.polled`. `row`,
+`simple` and `bare` are for what is seldom.
 """
 
 from __future__ import annotations
@@ -9,81 +10,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import status as st
 from . import events as ev
-from .events import CALLED, ENDED, STOPPED, STRINGS
+from .events import CALLED, ENDED, STOPPED
+from .stream import BLOCKS, KIND_BITS, N_BITS, P_BITS, REASON, TEXT, Stream
 
 if TYPE_CHECKING:
     from .record import Recorder
 
-__all__ = [
-    "IO_SWITCH",
-    "KIND_BITS",
-    "NETPOLL",
-    "N_BITS",
-    "POLLED",
-    "P_BITS",
-    "TEXT",
-    "WIDTH",
-    "Chunk",
-    "HotPen",
-    "Stream",
-]
+__all__ = ["HotPen"]
 
-TEXT: Final = {text: index for index, text in reversed(list(enumerate(STRINGS)))}
-RUNNEXT, LOCAL, NETPOLL, GOSCHED = (TEXT[word] for word in ("runnext", "local", "netpoll", "runtime.Gosched"))
+RUNNEXT, LOCAL, GOSCHED = (TEXT[word] for word in ("runnext", "local", "runtime.Gosched"))
 READY, ABORT, OFFLOADED = (TEXT[word] for word in ("ready", "abort", st.OFFLOADED))
-REASON: Final = {text: TEXT[text] for text in (*ev.REASONS, st.OFFLOADED)}
-
-WIDTH: Final = 6  # numbers in a record
-KIND_BITS: Final = 8  # of `what`; above them 1 + the P, and above that 1 + the M
-P_BITS: Final = 20
-N_BITS: Final = 32  # of `n`: the started G's; above them the fresh ones
-
-# Kinds of records that are several events when read, as GoSwitch is.
-POLLED: Final = 255  # GoUnblock of up to four G's, whose numbers are `g a b n`
-IO_SWITCH: Final = 254  # GoSwitch of a G in IO wait; `b` is the object
-
-#: By how many G's there are beyond a multiple of four: what makes them one.
-NOBODY: Final = ((), (-1, -1, -1), (-1, -1), (-1,))
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
-# GoSwitch.b (`pack_switch`), as far as it never varies.
+#: GoSwitch.b of a yield (`pack_switch`).
 YIELD: Final = STOPPED | LOCAL << 2 | GOSCHED << 8
-IO_WAIT: Final = st.IO_WAIT
-BLOCKS: Final = {reason: LOCAL << 2 | number << 8 for reason, number in REASON.items()}
-
-
-class Chunk:
-    """Records that nobody writes to any more, as `marshal` packs a list: struct.pack takes half as long again.
-
-    No named tuple: those are made in a frame without builtins, where greenlet, which is told of threads that have ended
-    at any bytecode, finds no `__import__` and complains.
-    """
-
-    __slots__ = ("first", "last", "n", "packed")
-
-    def __init__(self, packed: bytes, n: int, first: int, last: int) -> None:
-        self.packed = packed
-        self.n = n
-        self.first = first  # the time of its first record
-        self.last = last
-
-
-class Stream:
-    """What one M has written: packed chunks, and the list that it writes to. `skip` rows have been dropped."""
-
-    __slots__ = ("chunks", "owes", "rolls", "rows", "skip")
-
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.chunks: list[Chunk] = []
-        self.skip = 0
-        self.rolls = False  # it is being packed
-        self.owes = 0  # not 0: what happens from this time on may be seen before it is written here
 
 
 class HotPen:
@@ -96,9 +42,9 @@ class HotPen:
         "cause",
         "full",
         "here",
-        "io_waits",
         "last_next",
         "leaving",
+        "loose",
         "m",
         "now",
         "owner",
@@ -107,10 +53,13 @@ class HotPen:
         "rows",
         "sites",
         "spinning",
+        "stamp",
+        "stamper",
         "started",
         "starts",
         "stream",
         "switches",
+        "told",
         "unblocks",
         "why",
     )
@@ -121,12 +70,13 @@ class HotPen:
         self.now = now
         self.stream = stream
         self.rows = stream.rows
-        self.put = stream.rows.extend
+        self.loose = stream.loose
+        self.put: Callable[[tuple[int, ...]], None] = stream.rows.extend
         self.full = owner.chunk  # how many numbers make a chunk
         self.sites = owner.sites
         self.alone = mid + 1 << KIND_BITS + P_BITS  # `what` without P and kind
         # With the P that was acquired last.
-        self.here = self.switches = self.io_waits = self.starts = self.unblocks = self.alone
+        self.here = self.switches = self.starts = self.unblocks = self.alone
         self.by = -1  # the M that started this one
         self.last_next = 0  # pp.nexttick at the last start: if it moves, the next one came out of runnext
         self.queue = 0  # where the next G to start comes from, if somebody knows better
@@ -134,6 +84,9 @@ class HotPen:
         self.why = 0  # 0, or why a running G stops
         self.calm = False  # all that is queued has begun, nothing was queued since the last switch, no sites are wanted
         self.started = -1  # the length that was told last, if no fresh G was queued: then only we change it
+        self.stamp: Callable[[], None] | None = None  # notes the time, while a batch foretells who runs next
+        self.stamper: Any = map(stream.loose.append, starmap(now, repeat(()))).__next__
+        self.told = 0  # how many loose numbers some record has told of
         self.leaving = False  # a G leaves `blocking` without a P
         self.spinning = False
 
@@ -141,13 +94,21 @@ class HotPen:
         """Write one record."""
         self.put((ts, self.alone | p + 1 << KIND_BITS | kind, g, a, b, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
+
+    def roll(self) -> None:
+        """The chunk is full. What belongs to a batch stays in one chunk, so that ends here."""
+        self.stamp = None
+        self.put = self.rows.extend
+        self.told = 0
+        self.owner.roll(self.stream)
 
     # G's.
 
     def create(self, mp: Any, gp: Any) -> None:
         """GoCreate, before the G is queued."""
         self.calm = False
+        self.stamp = None
         g = mp.curg
         code = getattr(gp.fn, "__code__", None)
         name = self.owner.names.get(code)
@@ -156,7 +117,7 @@ class HotPen:
         what = (self.alone if mp.p is None else self.here) | 1
         self.put((self.now(), what, -1 if g is None else g.id, gp.id, name, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
         if self.sites and gp.site is not None:
             self.site(mp, gp, gp.site, gp.site_lasti)
         if self.owner.tasked is not None:
@@ -198,7 +159,7 @@ class HotPen:
         """GoSwitch: `gp` has been left, `nxt` runs. A dead `gp` has ended. RunqLen, if it has changed.
 
         While it is calm nobody looks whether the chunk is full: each 61st switch is not. What `PinnedM.leave` writes
-        itself, while it is calm, does not come here: yields, and waits for the network.
+        itself does not come here: yields while it is calm, and waits of a batch.
         """
         status = gp.atomicstatus
         if self.calm and status == 4 and self.started > 0:  # waiting
@@ -226,13 +187,14 @@ class HotPen:
         elif status == 1:
             word = STOPPED | queue << 2 | (self.why or GOSCHED) << 8
             self.why = 0
+            self.stamp = None
         elif status == 3:  # syscall
             word = CALLED | queue << 2 | OFFLOADED << 8
         else:
             word = ENDED | queue << 2
         self.put((self.now(), self.switches, gp.id, nxt.id, word, self.lengths(mp, pp)))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
 
     def lengths(self, mp: Any, pp: Any) -> int:
         """The `n` of a record in which a G starts: -1 if nothing has changed."""
@@ -242,6 +204,9 @@ class HotPen:
             self.calm = False
             self.started = -1
             return fresh << N_BITS | n
+        if self.stamp is not None:  # stamps change the length without a word
+            self.started = -1
+            return n
         self.calm = mp.next is None and not self.sites
         if n == self.started:
             return -1
@@ -263,11 +228,12 @@ class HotPen:
         elif status == st.GRUNNABLE:
             kind, a = ev.GoStop, self.why or GOSCHED
             self.why = 0
+            self.stamp = None
         else:
             kind, a = ev.GoSyscallBegin, OFFLOADED
         self.put((self.now(), (self.alone if mp.p is None else self.here) | kind, gp.id, a, b, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
 
     def start(self, mp: Any, gp: Any) -> None:
         """GoStart, on g0; RunqLen, if it has changed."""
@@ -282,17 +248,18 @@ class HotPen:
         self.last_next = pp.nexttick
         self.put((self.now(), self.starts, gp.id, queue, -1, self.lengths(mp, pp)))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
 
     def end(self, mp: Any, gp: Any) -> None:
         """GoEnd, where nothing follows at once."""
         self.put((self.now(), (self.alone if mp.p is None else self.here) | ev.GoEnd, gp.id, -1, -1, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
 
     def unblock(self, mp: Any, gp: Any) -> None:
         """GoUnblock, before the G is queued."""
         self.calm = False
+        self.stamp = None
         g = mp.curg
         if gp.wake_exc is not None:
             how = ABORT
@@ -301,25 +268,7 @@ class HotPen:
         what = self.alone | 6 if mp.p is None else self.unblocks
         self.put((self.now(), what, -1 if g is None else g.id, gp.id, how, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
-
-    def polled(self, mp: Any, gps: list[Any]) -> None:
-        """GoUnblock of the G's whose I/O one look at the poller has found ready, and NetpollReady. On g0.
-
-        They are queued already; but they are this M's own, so nobody can have taken them.
-        """
-        self.calm = False
-        put, now = self.put, mp.polled
-        here = self.alone if mp.p is None else self.here
-        head = (now, here | POLLED)
-        ids = [gp.id for gp in gps]
-        ids += NOBODY[len(ids) & 3]
-        each = iter(ids)
-        for four in zip(each, each, each, each, strict=False):
-            put(head + four)
-        put((now, here | ev.NetpollReady, -1, len(gps), -1, -1))
-        if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
 
     def simple(self, mp: Any, kind: int, a: int, b: int) -> None:
         """One event of the current G and P."""
@@ -327,10 +276,10 @@ class HotPen:
         what = (self.alone if mp.p is None else self.here) | kind
         self.put((self.now(), what, -1 if g is None else g.id, a, b, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()
 
     def bare(self, kind: int, a: int = -1, b: int = -1, p: int = -1) -> None:
         """One event of this M alone, or with a P."""
         self.put((self.now(), self.alone | p + 1 << KIND_BITS | kind, -1, a, b, -1))
         if len(self.rows) >= self.full:
-            self.owner.roll(self.stream)
+            self.roll()

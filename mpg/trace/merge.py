@@ -63,14 +63,14 @@ ROUNDS: Final = 1000  # adverse recordings of 20,000 rows took 17; only one that
 def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, a: Ints, b: Ints) -> Ints:
     """The indices of the rows in causal order; those that must be left out are missing.
 
-    `stream` says whose each row is; the rows come stream by stream, each in its order.
+    `stream` says whose each row is, -1 for the state before all; the rows come stream by stream, each in its order.
     """
     n = len(ts)
     if not n:
         return np.zeros(0, np.int64)
-    first = np.flatnonzero(np.diff(stream, prepend=-1))  # where each stream's rows begin
+    first = np.flatnonzero(np.diff(stream, prepend=-2))  # where each stream's rows begin
     key = running_maximum(ts - ts.min(), first)
-    causes, effects, lost = constraints(key, (kind, p, m, g, a, b))
+    causes, effects, lost = constraints(stream, key, (kind, p, m, g, a, b))
     key *= STEP
     for _ in range(ROUNDS):
         if not push(key, causes, effects):
@@ -82,14 +82,14 @@ def causal_order(stream: Ints, ts: Ints, kind: Ints, p: Ints, m: Ints, g: Ints, 
     return order
 
 
-def constraints(clock: Ints, columns: tuple[Ints, ...]) -> tuple[Ints, Ints, Ints]:
+def constraints(stream: Ints, clock: Ints, columns: tuple[Ints, ...]) -> tuple[Ints, Ints, Ints]:
     """Rows, and for each a row that comes after it; and the rows without a cause.
 
-    `columns` are kind, p, m, g, a, b; no named tuple (see `hotpen.Chunk`), for this runs just when the M's have ended.
+    `columns` are kind, p, m, g, a, b; no named tuple (see `stream.Chunk`), for this runs just when the M's have ended.
     Turns are counted by the clock: of what gives the same G or P away, and of what takes it, it is right.
     """
     causes, effects, lost = [], [], []
-    for turn, before, after, who in sides(columns):
+    for turn, before, after, who in sides(stream, columns):
         (left, right), alone = match(who, clock, before, after, turn.lag)
         causes.append(left)
         effects.append(right)
@@ -97,23 +97,55 @@ def constraints(clock: Ints, columns: tuple[Ints, ...]) -> tuple[Ints, Ints, Int
     return np.concatenate(causes), np.concatenate(effects), np.concatenate(lost)
 
 
-def sides(columns: tuple[Ints, ...]) -> list[tuple[Turn, Ints, Ints, Ints]]:
+def sides(stream: Ints, columns: tuple[Ints, ...]) -> list[tuple[Turn, Ints, Ints, Ints]]:
     """For each rule: the rows that are causes, those that are effects, and whose turn each row of the trace is."""
     kind, p, m, g, a, b = columns
+    g_names = among(kind, (ev.GoCreate, ev.GoUnblock, ev.GoDrop, ev.GoStatus))
+    p_names = among(kind, (ev.ProcSteal, ev.ProcStatus))
     out = []
-    g_names = np.isin(kind, (ev.GoCreate, ev.GoUnblock, ev.GoDrop, ev.GoStatus))
-    p_names = np.isin(kind, (ev.ProcSteal, ev.ProcStatus))
     for turns, told, who in (
         (G_TURNS, ev.GoStatus, np.where(g_names, a, g)),
         (P_TURNS, ev.ProcStatus, np.where(p_names, a, p)),
         (M_TURNS, ev.ProcStatus, np.where(kind == ev.ProcSteal, b, m)),
     ):
-        said = kind == told
+        status = np.where(kind == told, b, -1)
         for turn in turns:
-            cause = np.isin(kind, turn.causes) | (said & np.isin(b, turn.cause_status))
-            effect = np.isin(kind, turn.effects) | (said & np.isin(b, turn.effect_status))
-            out.append((turn, np.flatnonzero(cause), np.flatnonzero(effect), who))
+            cause = np.flatnonzero(among(kind, turn.causes) | among(status, turn.cause_status))
+            effect = np.flatnonzero(among(kind, turn.effects) | among(status, turn.effect_status))
+            doubtful = in_doubt(stream, who, cause, effect, turn.lag)
+            out.append((turn, cause[doubtful[: len(cause)]], effect[doubtful[len(cause) :]], who))
     return out
+
+
+def in_doubt(stream: Ints, who: Ints, causes: Ints, effects: Ints, lag: int) -> Bools:
+    """Which of these rows need be matched: those of a G that several M's tell of, or whose effects lack a cause.
+
+    What one M alone tells of is in order; and a cause that is not written yet is one of another M than its effect.
+    """
+    rows = np.concatenate([causes, effects])
+    whose, writer = dense(who[rows]), stream[rows]
+    of = np.full(int(whose.max(initial=-1)) + 1, -1)
+    of[whose] = writer
+    doubtful = np.bincount(whose[len(causes) :], minlength=len(of)) - lag > np.bincount(
+        whose[: len(causes)], minlength=len(of)
+    )
+    doubtful[whose[(of[whose] != writer) & (writer >= 0)]] = True
+    return doubtful[whose]
+
+
+def among(values: Ints, which: tuple[int, ...]) -> Bools:
+    """Which of these values are in `which`. They are small numbers, -1 the least."""
+    table = np.zeros(max(int(values.max(initial=0)), *which, 0) + 2, np.bool_)
+    table[list(which)] = True  # -1 finds the last, which nothing else does
+    return table[values]
+
+
+def dense(values: Ints) -> Ints:
+    """Equal numbers for equal values, none much larger than there are values."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    if high - low > 4 * len(values) + 1000:
+        return np.unique(values, return_inverse=True)[1]
+    return values - low
 
 
 def running_maximum(key: Ints, first: Ints) -> Ints:

@@ -12,13 +12,12 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import count
-from marshal import dumps
 from typing import TYPE_CHECKING, Any, Final
 
 from ..current import host_lock
 from .events import STRINGS
-from .hotpen import TEXT, WIDTH, Chunk, Stream
 from .pen import Pen
+from .stream import TEXT, WIDTH, Chunk, Stream
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -135,12 +134,13 @@ class Recorder:
             return
         stream.rolls = True
         try:
-            rows = stream.rows.copy()
-            chunk = Chunk(dumps(rows, 1), len(rows) // WIDTH, rows[0], rows[-WIDTH])
+            rows, loose = stream.rows.copy(), stream.loose.copy()
+            chunk = Chunk(rows, loose, stream.empty)
+            stream.empty = 0
             with self.lock:
                 stream.chunks.append(chunk)
                 self.kept += chunk.n
-                del stream.rows[: len(rows)]
+                del stream.rows[: len(rows)], stream.loose[: len(loose)]
                 if self.kept > self.limit:
                     from .flight import drop_oldest
 

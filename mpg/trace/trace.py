@@ -25,7 +25,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .events import COLUMNS, EVENTS, KINDS, LEFT, NAMES, STRINGS, GoStart, GoSwitch
+from .events import COLUMNS, EVENTS, KINDS, LEFT, NAMES, STRINGS, GoStart, GoSwitch, RunqLen
+from .stream import N_BITS
 
 __all__ = ["DTYPE", "Trace", "load"]
 
@@ -268,15 +269,18 @@ def column(name: str, values: npt.ArrayLike) -> Ints:
     return np.array(array, np.int64)
 
 
-def expand(columns: list[Ints]) -> list[Ints]:
-    """Every GoSwitch becomes the leaving event and a GoStart; see `pack_switch`."""
-    at = np.flatnonzero(columns[1] == GoSwitch)
-    if not at.size:
+def expand(columns: list[Ints], lengths: Ints | None = None) -> list[Ints]:
+    """Every GoSwitch becomes the leaving event and a GoStart; see `pack_switch`.
+
+    `lengths`: with each row, a number of queued G's (`stream.py`), which becomes a RunqLen behind it; or -1.
+    """
+    kind = columns[1]
+    times = rows_of(kind, lengths)
+    if len(times) == times.sum():
         return columns
-    times = np.ones(len(columns[0]), np.int64)
-    times[at] = 2
     ts, kind, p, m, g, a, b = (np.repeat(values, times) for values in columns)
-    first = (np.cumsum(times) - times)[at]
+    behind = np.cumsum(times)
+    first = (behind - times)[columns[1] == GoSwitch]
     second = first + 1
     following, word = a[first], b[first]
     how = word & 3
@@ -287,4 +291,15 @@ def expand(columns: list[Ints]) -> list[Ints]:
     b[first] = np.where(how == 0, obj, -1)
     kind[second], g[second] = GoStart, following
     a[second], b[second] = word >> 2 & 63, -1
+    if lengths is not None:
+        said = lengths >= 0
+        last, n = behind[said] - 1, lengths[said]
+        kind[last], g[last] = RunqLen, -1
+        a[last], b[last] = n >> N_BITS, n & (1 << N_BITS) - 1
     return [ts, kind, p, m, g, a, b]
+
+
+def rows_of(kind: Ints, lengths: Ints | None = None) -> Ints:
+    """How many rows `expand` makes of each."""
+    times = np.where(kind == GoSwitch, 2, 1)
+    return times if lengths is None else times + (lengths >= 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -14,8 +15,10 @@ import mpg
 from mpg.current import tls
 from mpg.explorer import pause, point, thread, window
 from mpg.trace import Recorder, flight
-from mpg.trace.events import GoSyscallEndBlocked, ProcSteal
+from mpg.trace import events as ev
 from mpg.trace.pen import Pen
+from mpg.trace.stream import Stream
+from mpg.trace.unfold import kinds, written
 
 
 def recorded() -> Recorder:
@@ -46,8 +49,8 @@ def taken_against_snapshot() -> None:
         point()
         last = flight.whole_until(rec)
         point()
-        rows = [flight.rows_until(stream, last) for stream in rec.streams]
-        found.extend(flight.kinds(np.concatenate(rows)).tolist())
+        records = [flight.records_until(stream, last) for stream in rec.streams]
+        found.extend(kinds(np.concatenate(records, axis=1)).tolist())
 
     with mock.patch.object(Pen, "taken", slowly):
         with window():
@@ -56,4 +59,61 @@ def taken_against_snapshot() -> None:
             with mpg.blocking():
                 pass
         pause()
-    assert ProcSteal in found or GoSyscallEndBlocked not in found
+    assert ev.ProcSteal in found or ev.GoSyscallEndBlocked not in found
+
+
+class Shared(list[int]):
+    """A list that another M looks at: it can be anywhere before an operation on it."""
+
+    def append(self, number: int) -> None:
+        point()
+        super().append(number)
+
+    def extend(self, numbers: Any) -> None:
+        point()
+        super().extend(numbers)
+
+    def __iadd__(self, numbers: Any) -> Shared:
+        point()
+        super().extend(numbers)
+        return self
+
+    def copy(self) -> list[int]:
+        point()
+        return super().copy()
+
+
+@model("host", procs=1)
+def batch_against_snapshot() -> None:
+    """Two looks at the poller find three G's each, one of which logs something; a snapshot has what came first."""
+    stream = Stream()
+    stream.rows, stream.loose = Shared(), Shared()
+    pen = Pen(Recorder(), 0, partial(next, count(1)), stream)
+    pp = SimpleNamespace(id=0, ring=(), runnext=(), nexttick=0)
+    mp: Any = SimpleNamespace(p=pp, curg=None, gq=(), next=None, fifo=True, polled=0, spinning=False)
+    pen.acquire(mp, pp)
+    found: list[Any] = []
+
+    def look() -> None:
+        point()
+        found.append(written(stream))
+
+    def serve(*ids: int) -> None:
+        gps = [SimpleNamespace(id=g, waiting=SimpleNamespace(c=SimpleNamespace(seq=g))) for g in ids]
+        mp.lq = gps
+        pen.polled(mp, gps)
+        pen.start(mp, gps[0])
+        assert pen.stamp is not None
+        pen.stamp()
+        pen.simple(mp, ev.Log, 0, 0)
+        pen.stamp()
+        pen.end(mp, gps[-1])
+
+    with window():
+        thread(look)
+        serve(1, 2, 3)
+        serve(4, 5, 6)
+    pause()
+    (part,) = found
+    whole = written(stream)
+    assert part.T.tolist() == whole.T.tolist()[: part.shape[1]]

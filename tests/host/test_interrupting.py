@@ -18,7 +18,7 @@ import mpg
 from mpg.sched import park, timers
 from mpg.sched.doorbell import interrupt
 from mpg.status import SLEEP
-from mpg.trace import record
+from mpg.trace import stream
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_an_event_in_the_middle_of_packing_events(monkeypatch: pytest.MonkeyPatc
 
     logging = [True]
     rec = mpg.trace.Recorder(1000)
-    monkeypatch.setattr(record, "dumps", dumps)
+    monkeypatch.setattr(stream, "dumps", dumps)
     rec.limit = 1 << 30
     mpg.run(main, procs=1, trace=rec)
     trace = rec.trace

@@ -11,7 +11,7 @@ from sim.programs import mixed
 import mpg
 from mpg import status as st
 from mpg.trace import Recorder, derive, flight
-from mpg.trace.hotpen import WIDTH
+from mpg.trace.stream import WIDTH
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +46,7 @@ def test_what_is_dropped_at_a_time_does_not_grow_with_what_is_kept(
     ordered = flight.ordered
 
     def looking(head: Any, found: Any, **knobs: Any) -> Any:
-        looked.append(sum(len(part) for part in found))
+        looked.append(sum(part.shape[1] for part in found))
         return ordered(head, found, **knobs)
 
     monkeypatch.setattr(flight, "ordered", looking)

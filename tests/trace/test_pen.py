@@ -17,10 +17,11 @@ from mpg import status as st
 from mpg.sched.pinned import PinnedM
 from mpg.trace import Recorder
 from mpg.trace import events as ev
-from mpg.trace.events import STRINGS, pack_switch
+from mpg.trace.events import ENDED, STRINGS
 from mpg.trace.flight import unpack
-from mpg.trace.hotpen import IO_SWITCH, KIND_BITS, P_BITS, POLLED, WIDTH
 from mpg.trace.pen import Pen
+from mpg.trace.stream import BATCH, KIND_BITS, P_BITS, POLLED, STAMPS, WIDTH
+from mpg.trace.unfold import unfold
 
 
 @pytest.mark.parametrize("procs", [1, 3])
@@ -92,23 +93,63 @@ def test_lengths_that_are_not_told_have_not_changed(
     assert silent > 100
 
 
-def test_a_record_of_several_events() -> None:
-    here = 2 << KIND_BITS + P_BITS | 4 << KIND_BITS  # M 1 with P 3
-    records = np.array(
-        [
-            [10, here | POLLED, 5, 6, 7, 8],
-            [10, here | POLLED, 9, -1, -1, -1],
-            [20, here | IO_SWITCH, 5, 6, 33, 4],
-            [30, here | IO_SWITCH, 6, 7, 33, -1],
-        ]
-    )
-    switch = pack_switch(0, STRINGS.index(st.IO_WAIT), 33, STRINGS.index("local"))
-    assert np.array(unpack(records)).T.tolist() == [
-        *([10, ev.GoUnblock, 3, 1, -1, g, STRINGS.index("netpoll")] for g in range(5, 10)),
-        [20, ev.GoSwitch, 3, 1, 5, 6, switch],
-        [20, ev.RunqLen, 3, 1, -1, 0, 4],
-        [30, ev.GoSwitch, 3, 1, 6, 7, switch],
-    ]
+NETPOLL, LOCAL, IO_WAIT = (STRINGS.index(word) for word in ("netpoll", "local", st.IO_WAIT))
+HERE = 2 << KIND_BITS + P_BITS | 4 << KIND_BITS  # M 1 with P 3
+#: Two look at the poller. The first batch, of G's 5 to 8, which wait for objects 35 to 38: 5 and 6 wait again, 6 logs
+#: something before that, then 7 ends, and 8 waits. The second look finds G 9 alone.
+ROWS = [
+    *(10, HERE | BATCH, -1, 4, 8, -1),
+    *(11, HERE | ev.GoStart, 5, LOCAL, -1, 3),
+    *(0, STAMPS, -1, 9, -1, -1),
+    *(25, HERE | ev.Log, 6, 0, -1, -1),
+    *(0, STAMPS, -1, 10, -1, -1),
+    *(40, HERE | ev.GoSwitch, 7, 8, ENDED | LOCAL << 2, 0),
+    *(50, HERE | ev.GoBlock, 8, IO_WAIT, 38, -1),
+    *(60, HERE | POLLED, -1, 1, 11, -1),
+    *(61, HERE | ev.GoStart, 9, LOCAL, -1, 0),
+]
+LOOSE = [5, 6, 7, 8, 35, 36, 37, 38, 20, 30, 9]
+EVENTS = [
+    *([10, ev.GoUnblock, 3, 1, -1, g, NETPOLL] for g in range(5, 9)),
+    [10, ev.NetpollReady, 3, 1, -1, 4, -1],
+    [11, ev.GoStart, 3, 1, 5, LOCAL, -1],
+    [11, ev.RunqLen, 3, 1, -1, 0, 3],
+    [20, ev.GoBlock, 3, 1, 5, IO_WAIT, 35],
+    [20, ev.GoStart, 3, 1, 6, LOCAL, -1],
+    [20, ev.RunqLen, 3, 1, -1, 0, 2],
+    [25, ev.Log, 3, 1, 6, 0, -1],
+    [30, ev.GoBlock, 3, 1, 6, IO_WAIT, 36],
+    [30, ev.GoStart, 3, 1, 7, LOCAL, -1],
+    [30, ev.RunqLen, 3, 1, -1, 0, 1],
+    [40, ev.GoEnd, 3, 1, 7, -1, -1],
+    [40, ev.GoStart, 3, 1, 8, LOCAL, -1],
+    [40, ev.RunqLen, 3, 1, -1, 0, 0],
+    [50, ev.GoBlock, 3, 1, 8, IO_WAIT, 38],
+    [60, ev.GoUnblock, 3, 1, -1, 9, NETPOLL],
+    [60, ev.NetpollReady, 3, 1, -1, 1, -1],
+    [61, ev.GoStart, 3, 1, 9, LOCAL, -1],
+    [61, ev.RunqLen, 3, 1, -1, 0, 0],
+]
+
+
+def events_of(rows: list[int], loose: list[int]) -> list[list[int]]:
+    return np.array(unpack(unfold(rows, loose))).T.tolist()  # type: ignore[no-any-return]
+
+
+def test_records_of_several_events() -> None:
+    assert events_of(ROWS, LOOSE) == EVENTS
+    assert unfold(ROWS, LOOSE).shape == (WIDTH, len(ROWS) // WIDTH + len(LOOSE) - 4 - 2)
+
+
+@pytest.mark.parametrize(("told", "n"), [(0, 0), (8, 7), (9, 11), (10, 18), (11, 22)])
+def test_what_is_not_whole_yet_is_left_out(told: int, n: int) -> None:
+    """While an M writes, its loose numbers are copied first, and the rows may tell of more of them."""
+    assert events_of(ROWS, LOOSE[:told]) == EVENTS[:n]
+
+
+@pytest.mark.parametrize(("rows", "told", "n"), [(2, 8, 7), (2, 9, 10), (4, 10, 14)])
+def test_stamps_that_nothing_tells_of_yet(rows: int, told: int, n: int) -> None:
+    assert events_of(ROWS[: rows * WIDTH], LOOSE[:told]) == EVENTS[:n]
 
 
 @pytest.mark.parametrize("n", [1, 4, 5, 11])
