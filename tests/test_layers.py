@@ -50,6 +50,7 @@ LAYERS: dict[str, float] = {
     "mpg.trace.html": 0.35,
     "mpg.trace.merge": 0.4,
     "mpg.trace.stream": 0.33,
+    "mpg.trace.foretell": 0.34,
     "mpg.trace.hotpen": 0.35,
     "mpg.trace.pen": 0.4,
     "mpg.trace.unfold": 0.4,

@@ -118,7 +118,7 @@ class NetFD:
         if gp.waiting is not wait:
             gp.waiting = wait
             if mp.rec is not None:
-                mp.rec.stamp = None
+                mp.rec.foretold = None
         wait.cell.append(gp)
         if self._closed and claim_io(wait) is not None:
             raise ClosedError(f"use of closed {self!r}")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..status import GOSCHED, GRUNNABLE, GRUNNING, GWAITING, IO_WAIT
-from ..trace.hotpen import YIELD
+from ..status import GOSCHED, GRUNNABLE, GRUNNING, GWAITING
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
 from .stacks import BaseM
@@ -63,7 +62,7 @@ class PinnedM(BaseM):
             nxt = self.next
             if not tick % pp.fair_tick:
                 if self.rec is not None:
-                    self.rec.calm = False
+                    self.rec.fair(self)
                 nxt = pick(self, pp)
             elif nxt is not None:  # the most frequent cases of `pick`, written out
                 self.next = None
@@ -93,11 +92,8 @@ class PinnedM(BaseM):
                 self.curg = nxt
                 rec = self.rec
                 if rec is not None:  # before the status: they may be the same
-                    # The most frequent cases of `switch`, written out; of a batch, `Pen.polled` has told the rest.
-                    if reason is GOSCHED and rec.calm:
-                        rec.put((rec.now(), rec.switches, gp.id, nxt.id, YIELD, -1))
-                    elif reason is IO_WAIT and rec.stamp is not None:
-                        rec.stamp()
+                    if reason is rec.foretold:
+                        rec.stamp(rec.now())
                     else:
                         rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING

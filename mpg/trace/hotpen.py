@@ -1,8 +1,7 @@
 """The frequent half of a pen: what is recorded when a G is made, made ready, started, left; see `pen.py` for the rules.
 
 All is written out here, since each call costs a twentieth of a switch: kinds as numbers, the look whether the chunk is
-full; the two most frequent records even in `PinnedM.leave`: yields, and stamps, for which see `Pen.polled`. `row`,
-`simple` and `bare` are for what is seldom.
+full. `row`, `simple` and `bare` are for what is seldom. What is most frequent of all is not here, but foretold.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from itertools import repeat, starmap
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import status as st
 from . import events as ev
 from .events import CALLED, ENDED, STOPPED
-from .stream import BLOCKS, KIND_BITS, N_BITS, P_BITS, REASON, TEXT, Stream
+from .foretell import Foretelling
+from .stream import BLOCKS, KIND_BITS, N_BITS, REASON, TEXT, YIELD, Stream
 
 if TYPE_CHECKING:
     from .record import Recorder
@@ -28,65 +27,35 @@ READY, ABORT, OFFLOADED = (TEXT[word] for word in ("ready", "abort", st.OFFLOADE
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
-#: GoSwitch.b of a yield (`pack_switch`).
-YIELD: Final = STOPPED | LOCAL << 2 | GOSCHED << 8
 
-
-class HotPen:
+class HotPen(Foretelling):
     """Every method records one event, or several that happen together."""
 
     __slots__ = (
-        "alone",
         "by",
-        "calm",
         "cause",
-        "full",
-        "here",
         "last_next",
         "leaving",
-        "loose",
         "m",
-        "now",
-        "owner",
-        "put",
         "queue",
-        "rows",
-        "sites",
         "spinning",
-        "stamp",
-        "stamper",
         "started",
         "starts",
-        "stream",
         "switches",
-        "told",
         "unblocks",
         "why",
     )
 
     def __init__(self, owner: Recorder, mid: int, now: Callable[[], int], stream: Stream) -> None:
-        self.owner = owner
+        super().__init__(owner, mid, now, stream)
         self.m = mid
-        self.now = now
-        self.stream = stream
-        self.rows = stream.rows
-        self.loose = stream.loose
-        self.put: Callable[[tuple[int, ...]], None] = stream.rows.extend
-        self.full = owner.chunk  # how many numbers make a chunk
-        self.sites = owner.sites
-        self.alone = mid + 1 << KIND_BITS + P_BITS  # `what` without P and kind
-        # With the P that was acquired last.
-        self.here = self.switches = self.starts = self.unblocks = self.alone
+        self.switches = self.starts = self.unblocks = self.alone  # as `here`, with the kind
         self.by = -1  # the M that started this one
         self.last_next = 0  # pp.nexttick at the last start: if it moves, the next one came out of runnext
         self.queue = 0  # where the next G to start comes from, if somebody knows better
         self.cause = READY  # who makes G's ready on g0
         self.why = 0  # 0, or why a running G stops
-        self.calm = False  # all that is queued has begun, nothing was queued since the last switch, no sites are wanted
         self.started = -1  # the length that was told last, if no fresh G was queued: then only we change it
-        self.stamp: Callable[[], None] | None = None  # notes the time, while a batch foretells who runs next
-        self.stamper: Any = map(stream.loose.append, starmap(now, repeat(()))).__next__
-        self.told = 0  # how many loose numbers some record has told of
         self.leaving = False  # a G leaves `blocking` without a P
         self.spinning = False
 
@@ -96,19 +65,12 @@ class HotPen:
         if len(self.rows) >= self.full:
             self.roll()
 
-    def roll(self) -> None:
-        """The chunk is full. What belongs to a batch stays in one chunk, so that ends here."""
-        self.stamp = None
-        self.put = self.rows.extend
-        self.told = 0
-        self.owner.roll(self.stream)
-
     # G's.
 
     def create(self, mp: Any, gp: Any) -> None:
         """GoCreate, before the G is queued."""
         self.calm = False
-        self.stamp = None
+        self.foretold = None
         g = mp.curg
         code = getattr(gp.fn, "__code__", None)
         name = self.owner.names.get(code)
@@ -158,18 +120,25 @@ class HotPen:
     def switch(self, mp: Any, pp: Any, gp: Any, nxt: Any) -> None:
         """GoSwitch: `gp` has been left, `nxt` runs. A dead `gp` has ended. RunqLen, if it has changed.
 
-        While it is calm nobody looks whether the chunk is full: each 61st switch is not. What `PinnedM.leave` writes
-        itself does not come here: yields while it is calm, and waits of a batch.
+        While it is calm nobody looks whether the chunk is full: each 61st switch is not. What is foretold does not come
+        here.
         """
         status = gp.atomicstatus
-        if self.calm and status == 4 and self.started > 0:  # waiting
-            self.started = n = self.started - 1
-            word = BLOCKS[gp.waitreason]
-            c = getattr(gp.waiting, "c", None)
-            if c is not None:
-                word |= getattr(c, "seq", -1) + 1 << 24
-            self.put((self.now(), self.switches, gp.id, nxt.id, word, n))
-            return
+        if self.calm:
+            if status == 4 and self.started > 0:  # waiting
+                self.started = n = self.started - 1
+                word = BLOCKS[gp.waitreason]
+                c = getattr(gp.waiting, "c", None)
+                if c is not None:
+                    word |= getattr(c, "seq", -1) + 1 << 24
+                self.put((self.now(), self.switches, gp.id, nxt.id, word, n))
+                return
+            if status == 1:
+                self.put((self.now(), self.switches, gp.id, nxt.id, YIELD, -1))
+                self.rotate(mp, nxt)
+                return
+        if status == 1 or self.foretold is st.GOSCHED:
+            self.foretold = None
         queue = self.queue
         if queue:
             self.queue = 0
@@ -187,7 +156,6 @@ class HotPen:
         elif status == 1:
             word = STOPPED | queue << 2 | (self.why or GOSCHED) << 8
             self.why = 0
-            self.stamp = None
         elif status == 3:  # syscall
             word = CALLED | queue << 2 | OFFLOADED << 8
         else:
@@ -204,7 +172,7 @@ class HotPen:
             self.calm = False
             self.started = -1
             return fresh << N_BITS | n
-        if self.stamp is not None:  # stamps change the length without a word
+        if self.foretold is not None:  # stamps change the length without a word
             self.started = -1
             return n
         self.calm = mp.next is None and not self.sites
@@ -216,6 +184,8 @@ class HotPen:
     def left(self, mp: Any, gp: Any) -> None:
         """`gp` has been left for g0: GoBlock, GoStop, GoSyscallBegin, or the end of a call in place."""
         status = gp.atomicstatus
+        if status == 1 or self.foretold is st.GOSCHED:
+            self.foretold = None
         a, b = -1, -1
         if status == 4:  # waiting
             if self.sites:
@@ -228,7 +198,6 @@ class HotPen:
         elif status == st.GRUNNABLE:
             kind, a = ev.GoStop, self.why or GOSCHED
             self.why = 0
-            self.stamp = None
         else:
             kind, a = ev.GoSyscallBegin, OFFLOADED
         self.put((self.now(), (self.alone if mp.p is None else self.here) | kind, gp.id, a, b, -1))
@@ -252,6 +221,8 @@ class HotPen:
 
     def end(self, mp: Any, gp: Any) -> None:
         """GoEnd, where nothing follows at once."""
+        if self.foretold is st.GOSCHED:
+            self.foretold = None
         self.put((self.now(), (self.alone if mp.p is None else self.here) | ev.GoEnd, gp.id, -1, -1, -1))
         if len(self.rows) >= self.full:
             self.roll()
@@ -259,7 +230,7 @@ class HotPen:
     def unblock(self, mp: Any, gp: Any) -> None:
         """GoUnblock, before the G is queued."""
         self.calm = False
-        self.stamp = None
+        self.foretold = None
         g = mp.curg
         if gp.wake_exc is not None:
             how = ABORT

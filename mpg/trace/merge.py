@@ -100,20 +100,22 @@ def constraints(stream: Ints, clock: Ints, columns: tuple[Ints, ...]) -> tuple[I
 def sides(stream: Ints, columns: tuple[Ints, ...]) -> list[tuple[Turn, Ints, Ints, Ints]]:
     """For each rule: the rows that are causes, those that are effects, and whose turn each row of the trace is."""
     kind, p, m, g, a, b = columns
-    g_names = among(kind, (ev.GoCreate, ev.GoUnblock, ev.GoDrop, ev.GoStatus))
-    p_names = among(kind, (ev.ProcSteal, ev.ProcStatus))
     out = []
-    for turns, told, who in (
-        (G_TURNS, ev.GoStatus, np.where(g_names, a, g)),
-        (P_TURNS, ev.ProcStatus, np.where(p_names, a, p)),
-        (M_TURNS, ev.ProcStatus, np.where(kind == ev.ProcSteal, b, m)),
+    for turns, told, other, names, column in (
+        (G_TURNS, ev.GoStatus, g, (ev.GoCreate, ev.GoUnblock, ev.GoDrop, ev.GoStatus), a),
+        (P_TURNS, ev.ProcStatus, p, (ev.ProcSteal, ev.ProcStatus), a),
+        (M_TURNS, ev.ProcStatus, m, (ev.ProcSteal,), b),
     ):
-        status = np.where(kind == told, b, -1)
+        rows = np.flatnonzero(among(kind, sum((turn.causes + turn.effects for turn in turns), (told,))))
+        kinds = kind[rows]
+        status = np.where(kinds == told, b[rows], -1)
+        who = np.full(len(kind), -1)
+        who[rows] = np.where(among(kinds, names), column[rows], other[rows])
         for turn in turns:
-            cause = np.flatnonzero(among(kind, turn.causes) | among(status, turn.cause_status))
-            effect = np.flatnonzero(among(kind, turn.effects) | among(status, turn.effect_status))
-            doubtful = in_doubt(stream, who, cause, effect, turn.lag)
-            out.append((turn, cause[doubtful[: len(cause)]], effect[doubtful[len(cause) :]], who))
+            causes = rows[among(kinds, turn.causes) | among(status, turn.cause_status)]
+            effects = rows[among(kinds, turn.effects) | among(status, turn.effect_status)]
+            doubtful = in_doubt(stream, who, causes, effects, turn.lag)
+            out.append((turn, causes[doubtful[: len(causes)]], effects[doubtful[len(causes) :]], who))
     return out
 
 

@@ -6,7 +6,7 @@ are a record, and a full list is packed into bytes (`Stream`). In a simulation, 
 share one stream, so it is in causal order by itself; what real M's wrote is put in order when it is read (`merge.py`).
 
 What the numbers are, `stream.py` says. Most records are one event, one makes a G stop and another start, and of a
-server at work there are times alone (`polled`). Reading makes of it the seven columns of `events.py`
+server at work there are times alone (`foretell.py`). Reading makes of it the seven columns of `events.py`
 (`unfold.py`, `flight.py`).
 
 The order that `merge` relies on: an event that gives something away (a G made ready, a P released) is recorded
@@ -32,7 +32,7 @@ from typing import Any
 
 from . import events as ev
 from .hotpen import HotPen
-from .stream import BATCH, KIND_BITS, POLLED, STAMPS, TEXT
+from .stream import KIND_BITS, TEXT
 
 __all__ = ["Pen"]
 
@@ -65,7 +65,7 @@ class Pen(HotPen):
     def fired(self, mp: Any, pp: Any, late: int) -> None:
         """TimerFire; what is made ready on g0 from now on is the timer's doing."""
         self.calm = False
-        self.stamp = None
+        self.foretold = None
         self.cause = TIMER
         self.simple(mp, ev.TimerFire, pp.id, late)
 
@@ -73,18 +73,18 @@ class Pen(HotPen):
         """The G that yields now was asked to."""
         self.why = PREEMPTED
         self.calm = False
-        self.stamp = None
+        self.foretold = None
 
     def take_global(self) -> None:
         """What starts next comes from the global queue, or from the batch that was taken there."""
         self.queue = GLOBAL
         self.calm = False
-        self.stamp = None
+        self.foretold = None
 
     def moved(self) -> None:
         """G's that others have made ready may have been queued."""
         self.calm = False
-        self.stamp = None
+        self.foretold = None
 
     def call(self, mp: Any) -> None:
         """GoSyscallBegin, in place."""
@@ -104,7 +104,7 @@ class Pen(HotPen):
     def back_home(self, mp: Any, gp: Any) -> None:
         """GoSyscallEndBlocked of a call that a spare M has made, on the owner."""
         self.calm = False
-        self.stamp = None
+        self.foretold = None
         pp = mp.p
         self.row(self.now(), ev.GoSyscallEndBlocked, -1 if pp is None else pp.id, gp.id, -1, -1)
 
@@ -128,56 +128,6 @@ class Pen(HotPen):
         now = self.now()
         for gp in gps:
             self.row(now, ev.GoDrop, -1, -1, gp.id, -1)
-
-    # The network.
-
-    def polled(self, mp: Any, gps: list[Any]) -> None:
-        """GoUnblock of the G's whose I/O one look at the poller has found ready, and NetpollReady. On g0.
-
-        They are queued already; but they are this M's own, so nobody can have taken them.
-
-        If nothing else is queued, they now run in this order, and most of them soon wait for the same thing again.
-        While that is so, only the times are noted (`stamp`): until something else is queued, or one of them yields, or
-        waits for something else (`NetFD._begin`). Other records may come in between.
-        """
-        if len(self.rows) + len(self.loose) >= self.full:
-            self.roll()
-        loose, n = self.loose, len(gps)
-        numbers = [gp.id for gp in gps]
-        what = (self.alone if mp.p is None else self.here) | POLLED
-        self.calm = False
-        self.stamp = None
-        if n > 1 and self.foretold(mp, n):
-            numbers += [gp.waiting.c.seq for gp in gps]
-            what ^= POLLED ^ BATCH
-            self.stamp = self.stamper
-            self.stream.empty += n
-        told = len(loose) + len(numbers)
-        self.stream.rolls = True  # not between these two
-        self.put((mp.polled, what, -1, n, told, -1))
-        loose += numbers
-        self.stream.rolls = False
-        self.told = told
-        if self.stamp is not None:
-            self.put = self.put_after
-
-    def foretold(self, mp: Any, n: int) -> bool:
-        """Are the `n` G's that have just been queued all there is to run?"""
-        pp = mp.p
-        if pp is None or pp.ring or pp.runnext or mp.gq or mp.next is not None or len(mp.lq) != n:
-            return False
-        return mp.fifo and not self.sites and not self.owner.shared
-
-    def put_after(self, row: tuple[int, ...]) -> None:
-        """`put` while there may be stamps: they came before this row."""
-        if self.stamp is None:
-            self.put = self.rows.extend
-        told = len(self.loose)
-        if told != self.told:
-            self.told = told
-            self.stream.empty += 1
-            row = (0, STAMPS, -1, told, -1, -1, *row)
-        self.rows.extend(row)
 
     # Everything else.
 
@@ -203,7 +153,7 @@ class Pen(HotPen):
         self.starts = here | ev.GoStart
         self.unblocks = here | ev.GoUnblock
         self.calm = False
-        self.stamp = None
+        self.foretold = None
         self.started = -1
         self.row(now, ev.ProcStart, pp.id, -1, -1, -1)
 
@@ -224,11 +174,11 @@ class Pen(HotPen):
         self.length(mp, victim, now)
         self.queue = STOLEN
         self.calm = False
-        self.stamp = None
+        self.foretold = None
 
     def exit(self, mp: Any) -> None:
         """The end of the run on this M: it gives up what it holds."""
-        self.stamp = None
+        self.foretold = None
         self.spin(mp, False)
         if mp.p is not None:
             self.bare(ev.ProcStop, p=mp.p.id)

@@ -8,12 +8,13 @@
 | kind | record | its part of `loose` | becomes |
 |---|---|---|---|
 | POLLED | `ts what -1 k end -1` | `k` G's | GoUnblock of each, NetpollReady |
-| BATCH | the same | `k` G's, then what each waits for | the same; and it foretells the order in which they run |
-| STAMPS | `0 kind -1 end -1 -1` | times | at each of them the G that runs waits for the same thing again, \
-and the next one of the batch runs: GoSwitch, RunqLen |
+| BATCH | the same | `k` G's, then what each waits for | the same; and the G's will run in this order |
+| ROTATION | the same | `k` G's | nothing; but they will run in this order, over and over, and the first does |
+| STAMPS | `0 kind -1 end -1 -1` | times | at each of them, the next in that order runs: GoSwitch |
 
-So the record of what a server does most is one number. An M's stamps whose STAMPS is not yet written are what is left
-over at the end.
+So the most frequent records are one number each: of a batch, a G waits for the same thing again (and a RunqLen tells of
+that); in a rotation, it yields. A batch may go through other records in between. An M's stamps whose STAMPS is not yet
+written are what is left over at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Final
 
 from .. import status as st
 from . import events as ev
-from .events import STRINGS
+from .events import STOPPED, STRINGS
 
 __all__ = [
     "BATCH",
@@ -34,17 +35,20 @@ __all__ = [
     "POLLED",
     "P_BITS",
     "REASON",
+    "ROTATION",
     "STAMPS",
     "TEXT",
     "WIDTH",
+    "YIELD",
     "Chunk",
     "Stream",
 ]
 
 TEXT: Final = {text: index for index, text in reversed(list(enumerate(STRINGS)))}
 REASON: Final = {text: TEXT[text] for text in (*ev.REASONS, st.OFFLOADED)}
-#: GoSwitch.b of a G that blocks (`pack_switch`), as far as it never varies.
+#: GoSwitch.b of a G that blocks (`pack_switch`), as far as it never varies; and of one that yields.
 BLOCKS: Final = {reason: TEXT["local"] << 2 | number << 8 for reason, number in REASON.items()}
+YIELD: Final = STOPPED | TEXT["local"] << 2 | TEXT["runtime.Gosched"] << 8
 
 WIDTH: Final = 6  # numbers in a record
 KIND_BITS: Final = 8  # of `what`; above them 1 + the P, and above that 1 + the M
@@ -52,6 +56,7 @@ P_BITS: Final = 20
 N_BITS: Final = 32  # of `n`: the started G's; above them the fresh ones
 
 # Kinds of records alone.
+ROTATION: Final = 252
 STAMPS: Final = 253
 BATCH: Final = 254
 POLLED: Final = 255

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .. import status as st
 from . import events as ev
-from .stream import BATCH, BLOCKS, KIND_BITS, STAMPS, TEXT, WIDTH, Chunk, Stream
+from .stream import BATCH, BLOCKS, KIND_BITS, ROTATION, STAMPS, TEXT, WIDTH, YIELD, Chunk, Stream
 
 __all__ = ["kinds", "packed", "unfold", "written"]
 
@@ -48,7 +48,8 @@ def unfold(rows: list[int], loose: Any) -> Ints:
     numbers = np.array(loose, np.int64)
     kind = kinds(records)
     of_poll = kind >= BATCH
-    ends = np.where(of_poll, records[4], np.where(kind == STAMPS, records[3], 0))
+    of_stamps, of_rotation = kind == STAMPS, kind == ROTATION
+    ends = np.where(of_poll | of_rotation, records[4], np.where(of_stamps, records[3], 0))
     if not len(numbers) and not ends.any():
         return records
     ends = np.maximum.accumulate(ends)
@@ -57,11 +58,10 @@ def unfold(rows: list[int], loose: Any) -> Ints:
     if len(numbers) > ends.max(initial=0):  # stamps that nothing tells of yet
         return unfold([*rows, 0, STAMPS, -1, len(numbers), -1, -1], loose)
 
-    # Each row behind what becomes of its numbers; of STAMPS there is nothing else.
-    of_stamps = kind == STAMPS
+    # Each row behind what becomes of its numbers; of STAMPS and ROTATION there is nothing else.
     start = np.concatenate([[0], ends[:-1]])
-    count = np.where(of_poll, records[3], ends - start)
-    times = count + ~of_stamps
+    count = np.where(of_poll, records[3], np.where(of_stamps, ends - start, 0))
+    times = count + ~(of_stamps | of_rotation)
     row = np.repeat(np.arange(len(kind)), times)
     end = np.cumsum(times)
     number = np.arange(len(row)) - (end - times - start)[row]
@@ -78,16 +78,18 @@ def unfold(rows: list[int], loose: Any) -> Ints:
 
     at = np.flatnonzero(np.repeat(of_stamps, times))
     if len(at):
-        begun = np.repeat(of_stamps | (kind == ev.GoStart) | (kind == ev.GoSwitch), times)
-        begun = np.cumsum(begun)
-        batches = np.flatnonzero(kind == BATCH)
-        batch = batches[np.searchsorted(batches, row[at]) - 1]
-        k = records[3, batch]
-        place = begun[at] - begun[end[batch] - 1] - 2  # in the batch, of the G that waits
-        g = start[batch] + place
+        begins = np.repeat(of_stamps | (kind == ev.GoStart) | (kind == ev.GoSwitch), times)
+        begun = np.concatenate([[0], np.cumsum(begins)])  # before each record
+        orders = np.flatnonzero((kind == BATCH) | of_rotation)
+        order = orders[np.searchsorted(orders, row[at]) - 1]
+        k, first = records[3, order], start[order]
+        turns = of_rotation[order]
+        place = begun[at] - begun[end[order]] - ~turns  # in that order, of the G that stops
+        stops, follows = first + place % k, first + (place + 1) % k
+        thing = numbers[np.where(turns, first, stops + k)]
         out[0, at] = numbers[number[at]]
-        out[1, at] = records[1, batch] + (ev.GoSwitch - BATCH)
-        out[2, at], out[3, at] = numbers[g], numbers[g + 1]
-        out[4, at] = BLOCKS[st.IO_WAIT] | numbers[g + k] + 1 << 24
-        out[5, at] = k - 2 - place
+        out[1, at] = records[1, order] - kind[order] + ev.GoSwitch
+        out[2, at], out[3, at] = numbers[stops], numbers[follows]
+        out[4, at] = np.where(turns, YIELD, BLOCKS[st.IO_WAIT] | thing + 1 << 24)
+        out[5, at] = np.where(turns, -1, k - 2 - place)
     return out

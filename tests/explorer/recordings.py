@@ -103,10 +103,10 @@ def batch_against_snapshot() -> None:
         mp.lq = gps
         pen.polled(mp, gps)
         pen.start(mp, gps[0])
-        assert pen.stamp is not None
-        pen.stamp()
+        assert pen.foretold is not None
+        pen.stamp(pen.now())
         pen.simple(mp, ev.Log, 0, 0)
-        pen.stamp()
+        pen.stamp(pen.now())
         pen.end(mp, gps[-1])
 
     with window():

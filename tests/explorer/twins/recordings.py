@@ -22,14 +22,14 @@ TWINS = (
     Twin(
         "a batch is there before the record that tells of it",
         "batch_against_snapshot-host",
-        "trace/pen.py",
-        "        self.put((mp.polled, what, -1, n, told, -1))\n        loose += numbers\n",
-        "        loose += numbers\n        self.put((mp.polled, what, -1, n, told, -1))\n",
+        "trace/foretell.py",
+        "        self.put((ts, what, -1, n, told, -1))\n        self.loose += numbers\n",
+        "        self.loose += numbers\n        self.put((ts, what, -1, n, told, -1))\n",
     ),
     Twin(
         "what comes after stamps does not tell of them",
         "batch_against_snapshot-host",
-        "trace/pen.py",
+        "trace/foretell.py",
         "        if told != self.told:\n",
         "        if False:\n",
     ),

@@ -1,8 +1,10 @@
-"""Batches: what a look at the poller finds, of which only the times of its waits are written down.
+"""What pens do not write because it was to be expected: of batches and rotations the times alone (`foretell.py`).
 
-Random servers: G's that wait for a socket each, and do this and that before they wait again. A thread writes to some of
-the sockets at a time, while one G holds the M up, so that the next look finds all of them. What the G's write down
-themselves, who ran after whom and what they waited for, is what the trace has to say.
+Random programs write down themselves who ran after whom, and what they waited for; the trace has to say the same.
+
+* Servers, for batches. Each G waits for a socket, and does this and that before it waits again. A thread writes to some
+  of the sockets at a time while one G holds the M up, so that the next look at the poller finds all of them.
+* G's that yield, for rotations, and do something else now and then.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from mpg import status as st
 from mpg.trace import Recorder, Trace
 from mpg.trace import events as ev
 from mpg.trace.pen import Pen
-from mpg.trace.stream import BATCH, KIND_BITS, POLLED, WIDTH
+from mpg.trace.stream import BATCH, KIND_BITS, POLLED, ROTATION, WIDTH
 
 WORKERS = 10
 ROUNDS = 40
@@ -181,7 +183,7 @@ def stamps(rec: Recorder) -> int:
             n += len(loose)
             for at in range(0, len(rows), WIDTH):
                 kind = rows[at + 1] & (1 << KIND_BITS) - 1
-                n -= {BATCH: 2, POLLED: 1}.get(kind, 0) * rows[at + 3]
+                n -= {BATCH: 2, POLLED: 1, ROTATION: 1}.get(kind, 0) * rows[at + 3]
     return n
 
 
@@ -256,9 +258,87 @@ def test_snapshots_while_batches_run() -> None:
             assert getattr(part, column).tolist() == getattr(trace, column)[:n].tolist()
 
 
+class Yielders:
+    """G's that take turns, some of which do something else now and then."""
+
+    def __init__(self, seed: int, others: tuple[str, ...]) -> None:
+        self.random = Random(seed)
+        self.others = others
+        self.ran: list[int] = []
+
+    def run(self, rec: Recorder, procs: int = 1) -> Trace:
+        mpg.run(self.main, procs=procs, trace=rec)
+        rec.trace.validate()
+        return rec.trace
+
+    def note(self) -> None:
+        self.ran.append(mpg.current_g().id)  # type: ignore[union-attr]
+
+    def main(self) -> None:
+        self.ch = mpg.Chan[int](1)
+        self.wg = mpg.sync.WaitGroup()
+        for n in self.random.sample(range(150, 400), self.random.randint(2, 6)):
+            self.wg.go(self.turns, n)
+        self.wg.wait()
+
+    def turns(self, n: int) -> None:
+        for _ in range(n):
+            self.note()
+            mpg.gosched()
+            self.note()
+            if self.others and self.random.random() < 0.02:
+                self.other(self.random.choice(self.others))
+
+    def other(self, act: str) -> None:
+        if act == "go":
+            self.wg.go(self.note)
+        elif act == "chan":
+            mpg.select(mpg.recv_case(self.ch), mpg.send_case(self.ch, 1))
+        elif act == "sleep":
+            mpg.sleep(1e-6)
+        elif act == "log":
+            mpg.trace.log("here")
+        elif act == "to_thread":
+            mpg.to_thread(int)
+
+
+@pytest.mark.parametrize("others", [(), ("log",), ("go", "chan", "sleep", "log", "to_thread")])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_read_out_of_rotations_is_what_happened(seed: int, others: tuple[str, ...]) -> None:
+    program, rec = Yielders(seed, others), Recorder()
+    trace = program.run(rec)
+    assert told([g for g in starts(trace) if g in {*program.ran}]) == told(program.ran)
+    assert stamps(rec) > len(told(program.ran)) * (0.2 if others[1:] else 0.6)
+    short = Recorder(1000)
+    short.chunk = 20 * WIDTH
+    program = Yielders(seed, others)
+    ran = told([g for g in starts(program.run(short)) if g in {*program.ran}])
+    assert ran == told(program.ran)[-len(ran) :]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rotations_on_several_ms(seed: int) -> None:
+    """A G stays on its M; of each M the order is known."""
+    program = Yielders(seed, ("go", "chan", "log"))
+    trace = program.run(Recorder(), procs=3)
+    begun = trace.kind == ev.GoStart
+    home = dict(zip(trace.g[begun].tolist(), trace.m[begun].tolist(), strict=True))
+    for m in set(home.values()):
+        noted = [g for g in program.ran if home[g] == m]
+        assert told([g for g in starts(trace) if home[g] == m and g in {*noted}]) == told(noted)
+
+
+def test_a_rotation_that_is_not_fair_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each 61st time the global side is served first, before its turn."""
+    monkeypatch.setattr(Pen, "fair", lambda pen, mp: None)
+    program = Yielders(0, ())
+    with pytest.raises((AssertionError, mpg.trace.InvalidTrace)):
+        assert told([g for g in starts(program.run(Recorder())) if g in {*program.ran}]) == told(program.ran)
+
+
 def stay(pen: Any, name: str, value: Any) -> None:
     """A pen that does not notice that its batch ends."""
-    if name != "stamp" or value is not None or not hasattr(pen, "stamp"):
+    if name != "foretold" or value is not None or not hasattr(pen, "foretold"):
         object.__setattr__(pen, name, value)
 
 
