@@ -26,7 +26,11 @@ ROOT = Path(__file__).parent.parent
 HOST = "127.0.0.1"
 
 
-def serve_mpg(procs: int, *, recording: bool) -> None:
+#: How many records a server keeps: never full, and always full.
+LIMITS = {"recording": 1 << 30, "full": 100_000}
+
+
+def serve_mpg(procs: int, limit: int | None) -> None:
     import mpg
 
     def handler(conn: Any) -> None:
@@ -40,7 +44,7 @@ def serve_mpg(procs: int, *, recording: bool) -> None:
         ready(listener.addr[1])
         mpg.net.serve(listener, handler, drain=0)
 
-    mpg.run(main, procs=procs, trace=mpg.trace.Recorder() if recording else None)
+    mpg.run(main, procs=procs, trace=None if limit is None else mpg.trace.Recorder(limit))
 
 
 def serve_gevent() -> None:
@@ -173,8 +177,8 @@ def measure(kind: str, go: Go, requests: int) -> dict[str, float]:
 def main() -> None:
     kind = sys.argv[1]
     if kind.startswith("mpg"):
-        procs, recording, _ = kind[3:].partition("-recording")
-        serve_mpg(int(procs or 1), recording=bool(recording))
+        procs, _, recording = kind[3:].partition("-")
+        serve_mpg(int(procs or 1), LIMITS.get(recording))
     elif kind == "gevent":
         serve_gevent()
     else:
