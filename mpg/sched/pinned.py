@@ -27,8 +27,6 @@ class PinnedM(BaseM):
 
     __slots__ = ()
 
-    fifo = True  #: local queues are that; a simulation's policy may say otherwise
-
     def arm(self, t: RTimer, until: int, lock: Any) -> Any:
         """Arm the timer of a timed park. If it fires at once, that is a letter."""
         add_timer(self, t, until)

@@ -140,21 +140,32 @@ def get_global(mp: M, pp: P) -> G | None:
     if not pp.global_hint:
         return mp.gq.popleft() if mp.gq else None
     with mp.sched.lock:
-        return get_global_locked(mp)
+        taken = take_global_locked(mp, 1)
+    return taken[0] if taken else None
 
 
-def get_global_locked(mp: M) -> G | None:
+def take_global_locked(mp: M, n: int) -> list[G]:
+    """At most `n` from the head of the global side. With sched.lock held."""
     sched, gq = mp.sched, mp.gq
     globq = sched.globq
-    if globq and (not gq or globq[0].ticket < gq[0].ticket):
-        gp = globq.popleft()
+    shared = len(globq)
+    if gq:
+        taken = []
+        for _ in range(n):
+            if globq and (not gq or globq[0].ticket < gq[0].ticket):
+                taken.append(globq.popleft())
+            elif gq:
+                taken.append(gq.popleft())
+    else:
+        taken = [globq.popleft() for _ in range(min(n, shared))]
+    if len(globq) < shared:
         if mp.rec is not None:
-            mp.rec.simple(mp, GlobqLen, len(globq), -1)
+            for left in range(shared - 1, len(globq) - 1, -1):
+                mp.rec.simple(mp, GlobqLen, left, -1)
             mp.rec.take_global()
         if not globq:
             set_global_hint_locked(sched, False)
-        return gp
-    return gq.popleft() if gq else None
+    return taken
 
 
 def get_global_batch(mp: M, pp: P) -> G | None:
@@ -166,58 +177,56 @@ def get_global_batch(mp: M, pp: P) -> G | None:
     n = len(gq)
     if not n:  # another M was quicker, and has just said so
         return None
-    first = gq.popleft()
     if n <= GLOBAL_BATCH and pp.procs == 1:  # all of them; their tickets are lower than any that come later
         mp.gq, mp.lq = mp.lq, gq
-        return first
-    more = global_batch(n, pp.procs) - 1
-    if more:
-        lq, ticket = mp.lq, pp.ticket
-        for _ in range(more):
-            gp = gq.popleft()
-            gp.ticket = ticket
-            ticket += 1
-            lq.append(gp)
-        pp.ticket = ticket
-    return first
+        return gq.popleft()
+    return put_batch(mp, pp, [gq.popleft() for _ in range(global_batch(n, pp.procs))])
 
 
 def get_global_batch_locked(mp: M, pp: P) -> G | None:
     """Go: globrunqgetbatch. With sched.lock held."""
     sched = mp.sched
     n = global_batch(len(sched.globq) + len(mp.gq), sched.gomaxprocs)
-    first = get_global_locked(mp)
-    for _ in range(n - 1):
-        gp = get_global_locked(mp)
-        if gp is None:
-            break
-        gp.ticket = pp.ticket
-        pp.ticket += 1
-        (pp.ring if gp.home is None else mp.lq).append(gp)
-    return first
+    return put_batch(mp, pp, take_global_locked(mp, n))
+
+
+def put_batch(mp: M, pp: P, taken: list[G]) -> G | None:
+    """The first of these is to run, the others go to the local tail."""
+    ring, lq, ticket = pp.ring, mp.lq, pp.ticket
+    for gp in taken[1:]:
+        gp.ticket = ticket
+        ticket += 1
+        (ring if gp.home is None else lq).append(gp)
+    pp.ticket = ticket
+    return taken[0] if taken else None
 
 
 def overflow(mp: M, pp: P, gp: G) -> None:
     """The oldest half of a full local queue and `gp` go to the global side (Go: runqputslow)."""
-    batch = []
-    for _ in range(OVERFLOW):
-        old = mp.get_local(pp)
-        if old is None:
-            break
-        batch.append(old)
-    batch.append(gp)
+    batch = [*oldest(mp, pp, OVERFLOW), gp]
     with mp.sched.lock:
-        fresh = []
+        ticket = pp.ticket
         for g in batch:
-            g.ticket = pp.ticket
-            pp.ticket += 1
-            if g.home is None:
-                fresh.append(g)
-            else:
-                mp.gq.append(g)
+            g.ticket = ticket
+            ticket += 1
+        pp.ticket = ticket
+        mp.gq.extend(g for g in batch if g.home is not None)
         if mp.rec is not None:
             mp.rec.simple(mp, Overflow, len(batch), -1)
-        put_global_locked(mp.sched, fresh)
+        put_global_locked(mp.sched, [g for g in batch if g.home is None])
+
+
+def oldest(mp: M, pp: P, n: int) -> list[G]:
+    """Up to `n` from the head of the local queue."""
+    if mp.lq or not mp.fifo:
+        return [gp for _ in range(n) if (gp := mp.get_local(pp)) is not None]
+    out: list[G] = []
+    try:
+        for _ in range(n):
+            out.append(pp.ring.popleft())
+    except IndexError:  # thieves were quicker
+        pass
+    return out
 
 
 def put_global_started(mp: M, gp: G) -> None:

@@ -81,6 +81,8 @@ class BaseM(M):
 
     __slots__ = ()
 
+    fifo = True  #: local queues are that; a simulation's policy may say otherwise
+
     def post(self, gp: G) -> None:
         """Another M has made one of this M's G's ready."""
         post(self, gp)

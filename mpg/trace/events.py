@@ -242,7 +242,7 @@ ROWS: Final = (
     ("Steal", Steal, "victim:p", "n:int", "", "", "", OURS, "steal, on the thief"),
     ("StealBefore", StealBefore, "before:int", "rule:string", "", "", "", OURS, "right after Steal: the victim's ring"),
     ("RunqLen", RunqLen, "fresh:int", "started:int", "", "", "", OURS, "ring + runnext; the M's lq, gq and next"),
-    ("GlobqLen", GlobqLen, "n:int", "", "", "", "", OURS, "put_global_locked, get_global_locked"),
+    ("GlobqLen", GlobqLen, "n:int", "", "", "", "", OURS, "put_global_locked, take_global_locked"),
     ("Overflow", Overflow, "n:int", "", "", "", "", OURS, "overflow"),
     ("MStart", MStart, "by:m", "", "", "", "m >running", OURS, "m_main, on the new M"),
     ("MExit", MExit, "", "", "", "", "m running|parked>exited", OURS, "m_main"),
