@@ -71,11 +71,12 @@ class Waited:
 class IOWait:
     """One direction of a descriptor. `cell` holds the G that waits, if any; popping it is the claim."""
 
-    __slots__ = ("c", "cell")
+    __slots__ = ("c", "cell", "seq")
 
     def __init__(self, c: Waited) -> None:
         self.cell: list[G] = []
         self.c = c
+        self.seq = c.seq
 
     def append(self, token: None) -> None:
         """Nothing to unlock: the cell was filled before, and its M readies nobody who still runs."""

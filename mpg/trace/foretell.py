@@ -88,7 +88,7 @@ class Foretelling:
         self.calm = False
         self.foretold = None
         if n > 1 and self.are_all(mp, n):
-            numbers += [gp.waiting.c.seq for gp in gps]
+            numbers += [gp.waiting.seq for gp in gps]
             what ^= POLLED ^ BATCH
             self.stream.empty += n
             self.foretold = IO_WAIT

@@ -99,7 +99,7 @@ def batch_against_snapshot() -> None:
         found.append(written(stream))
 
     def serve(*ids: int) -> None:
-        gps = [SimpleNamespace(id=g, waiting=SimpleNamespace(c=SimpleNamespace(seq=g))) for g in ids]
+        gps = [SimpleNamespace(id=g, waiting=SimpleNamespace(seq=g)) for g in ids]
         mp.lq = gps
         pen.polled(mp, gps)
         pen.start(mp, gps[0])
