@@ -174,10 +174,8 @@ def get_global_batch(mp: M, pp: P) -> G | None:
         with mp.sched.lock:
             return get_global_batch_locked(mp, pp)
     gq = mp.gq
-    n = len(gq)
-    if not n:  # another M was quicker, and has just said so
-        return None
-    if n <= GLOBAL_BATCH and pp.procs == 1:  # all of them; their tickets are lower than any that come later
+    n = len(gq)  # 0 if another M was quicker, and has just said so
+    if 0 < n <= GLOBAL_BATCH and pp.procs == 1:  # all of them; their tickets are lower than any that come later
         mp.gq, mp.lq = mp.lq, gq
         return gq.popleft()
     return put_batch(mp, pp, [gq.popleft() for _ in range(global_batch(n, pp.procs))])

@@ -25,8 +25,8 @@ TWINS = (
         "the head of a ring that spills is read and then taken off",
         "overflow_where_stacks_move-go",
         "sched/runq.py",
-        "                gp: G = ring.popleft()\n                return gp\n",
-        "                gp: G = ring[0]\n                ring.popleft()\n                return gp\n",
+        "            out.append(pp.ring.popleft())\n",
+        "            out.append(pp.ring[0])\n            pp.ring.popleft()\n",
     ),
     Twin(
         "an M that gives up does not look at the global queue under the lock",
@@ -44,7 +44,7 @@ TWINS = (
     ),
     Twin(
         "the head of the ring is read and then taken off",
-        "steal_against_overflow-host",
+        "steal_against_local_get-go",
         "sched/runq.py",
         "                gp: G = ring.popleft()\n                return gp\n",
         "                gp: G = ring[0]\n                ring.popleft()\n                return gp\n",
@@ -53,7 +53,7 @@ TWINS = (
         "a batch is taken although another M has emptied the global queue",
         "steal_against_overflow-host",
         "sched/runq.py",
-        "    if not n:  # another M was quicker, and has just said so\n        return None\n",
-        "",
+        "    pp.ticket = ticket\n    return taken[0] if taken else None\n",
+        "    pp.ticket = ticket\n    return taken[0]\n",
     ),
 )
