@@ -178,7 +178,7 @@ def main() -> None:
     kind = sys.argv[1]
     if kind.startswith("mpg"):
         procs, _, recording = kind[3:].partition("-")
-        serve_mpg(int(procs or 1), LIMITS.get(recording))
+        serve_mpg(int(procs or 1), LIMITS[recording] if recording else None)
     elif kind == "gevent":
         serve_gevent()
     else:

@@ -90,8 +90,9 @@ class PinnedM(BaseM):
                 self.curg = nxt
                 rec = self.rec
                 if rec is not None:  # before the status: they may be the same
-                    if reason is rec.foretold:
-                        rec.stamp(rec.now())
+                    now = rec.now() if reason is rec.foretold else 0
+                    if reason is rec.foretold:  # still: a signal handler may have come meanwhile
+                        rec.stamp(now)
                     else:
                         rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING

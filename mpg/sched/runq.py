@@ -175,7 +175,9 @@ def get_global_batch(mp: M, pp: P) -> G | None:
             return get_global_batch_locked(mp, pp)
     gq = mp.gq
     n = len(gq)  # 0 if another M was quicker, and has just said so
-    if 0 < n <= GLOBAL_BATCH and pp.procs == 1:  # all of them; their tickets are lower than any that come later
+    if (
+        0 < n <= GLOBAL_BATCH and pp.procs == 1
+    ):  # all of them; their tickets are lower than any that come later
         mp.gq, mp.lq = mp.lq, gq
         return gq.popleft()
     return put_batch(mp, pp, [gq.popleft() for _ in range(global_batch(n, pp.procs))])
@@ -191,11 +193,11 @@ def get_global_batch_locked(mp: M, pp: P) -> G | None:
 def put_batch(mp: M, pp: P, taken: list[G]) -> G | None:
     """The first of these is to run, the others go to the local tail."""
     ring, lq, ticket = pp.ring, mp.lq, pp.ticket
+    pp.ticket = ticket + len(taken)
     for gp in taken[1:]:
         gp.ticket = ticket
         ticket += 1
         (ring if gp.home is None else lq).append(gp)
-    pp.ticket = ticket
     return taken[0] if taken else None
 
 
@@ -204,10 +206,10 @@ def overflow(mp: M, pp: P, gp: G) -> None:
     batch = [*oldest(mp, pp, OVERFLOW), gp]
     with mp.sched.lock:
         ticket = pp.ticket
+        pp.ticket = ticket + len(batch)
         for g in batch:
             g.ticket = ticket
             ticket += 1
-        pp.ticket = ticket
         mp.gq.extend(g for g in batch if g.home is not None)
         if mp.rec is not None:
             mp.rec.simple(mp, Overflow, len(batch), -1)
@@ -215,8 +217,8 @@ def overflow(mp: M, pp: P, gp: G) -> None:
 
 
 def oldest(mp: M, pp: P, n: int) -> list[G]:
-    """Up to `n` from the head of the local queue."""
-    if mp.lq or not mp.fifo:
+    """Up to `n` from the head of the local queue, as `get_local` gives them."""
+    if mp.lq or not mp.fifo:  # else it is a ring alone
         return [gp for _ in range(n) if (gp := mp.get_local(pp)) is not None]
     out: list[G] = []
     try:

@@ -10,6 +10,10 @@ number in place of six. `foretold` is that reason for a G to stop, or None; `Pin
 
 Whoever changes the queues, or the order in which they are served, says so by `foretold = None`. A batch outlives all
 that leaves the order as it is; a rotation nothing but records of the G that runs.
+
+A finalizer or a signal handler may come in between any two steps here, and queue or record something. So `foretold` is
+set before the queues are looked at, and what it takes back stays taken back; what belongs together is written while the
+chunk cannot be packed; and a record that tells of stamps does no harm if another has told of them.
 """
 
 from __future__ import annotations
@@ -25,7 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Foretelling"]
 
-MOST: Final = 100  # G's in a rotation, which has to be written down anew after up to each 61st yield
+MOST: Final = (
+    100  # G's in a rotation: it is written down anew after 61 yields, if the global side is not the only one
+)
 
 
 class Foretelling:
@@ -83,16 +89,17 @@ class Foretelling:
         if self.is_full():
             self.roll()
         n = len(gps)
-        numbers = [gp.id for gp in gps]
-        what = (self.alone if mp.p is None else self.here) | POLLED
         self.calm = False
-        self.foretold = None
-        if n > 1 and self.are_all(mp, n):
+        self.foretold = IO_WAIT if n > 1 else None
+        if not self.are_all(mp, n):
+            self.foretold = None
+        what = self.alone if mp.p is None else self.here
+        numbers = [gp.id for gp in gps]
+        if self.foretold is None:
+            self.put_before(mp.polled, what | POLLED, n, numbers, 0)
+        else:
             numbers += [gp.waiting.seq for gp in gps]
-            what ^= POLLED ^ BATCH
-            self.stream.empty += n
-            self.foretold = IO_WAIT
-        self.put_before(mp.polled, what, n, numbers)
+            self.put_before(mp.polled, what | BATCH, n, numbers, n)
 
     def are_all(self, mp: Any, n: int) -> bool:
         """Are the `n` G's that have just been queued all there is to run, in this order?"""
@@ -103,40 +110,53 @@ class Foretelling:
 
     def rotate(self, mp: Any, gp: Any) -> None:
         """`gp` runs, and it is calm: they will take turns."""
-        if len(mp.lq) + len(mp.gq) >= MOST or self.owner.shared:
+        if self.owner.shared or len(mp.lq) + len(mp.gq) >= MOST:
             return
         if self.is_full():
             self.roll()
-        numbers = [gp.id, *[gp.id for gp in mp.lq], *[gp.id for gp in mp.gq]]
-        self.stream.empty += 1 + len(numbers)
-        self.calm = False
         self.foretold = GOSCHED
-        self.put_before(self.now(), self.here | ROTATION, len(numbers), numbers)
+        if not self.calm:
+            self.foretold = None
+            return
+        self.calm = False
+        numbers = [gp.id, *[gp.id for gp in mp.lq], *[gp.id for gp in mp.gq]]
+        self.put_before(self.now(), self.here | ROTATION, len(numbers), numbers, 1 + len(numbers))
 
     def fair(self, mp: Any) -> None:
-        """The next G comes from the global side, if there is one: not out of turn, if it is the only side."""
+        """The global side is served first, this once: out of turn for a rotation, if there is a local side as well.
+
+        (A batch is all local. If there is a global queue besides, `take_global` says so.)
+        """
         self.calm = False
         if self.foretold is GOSCHED and (mp.lq or self.is_full()):
             self.foretold = None
 
-    def put_before(self, ts: int, what: int, n: int, numbers: list[int]) -> None:
-        """Write a record, then the numbers it tells of: who looks in between finds the record without them."""
+    def put_before(self, ts: int, what: int, n: int, numbers: list[int], empty: int) -> None:
+        """Write a record, then the numbers it tells of: who looks in between finds the record without them.
+
+        `empty` of both do not become records.
+        """
+        stream = self.stream
+        stream.rolls = True
         told = len(self.loose) + len(numbers)
-        self.stream.rolls = True  # not between these two
+        stream.empty += empty
         self.put((ts, what, -1, n, told, -1))
         self.loose += numbers
-        self.stream.rolls = False
         self.told = told
+        stream.rolls = False
         if self.foretold is not None:
             self.put = self.put_after
 
     def put_after(self, row: tuple[int, ...]) -> None:
         """`put` while there may be stamps: they came before this row."""
-        if self.foretold is None:
-            self.put = self.rows.extend
+        stream = self.stream
+        rolls, stream.rolls = stream.rolls, True
         told = len(self.loose)
         if told != self.told:
+            self.rows.extend((0, STAMPS, -1, told, -1, -1))
             self.told = told
-            self.stream.empty += 1
-            row = (0, STAMPS, -1, told, -1, -1, *row)
+            stream.empty += 1
+        stream.rolls = rolls
+        if self.foretold is None:
+            self.put = self.rows.extend
         self.rows.extend(row)

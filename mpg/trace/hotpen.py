@@ -166,8 +166,12 @@ class HotPen(Foretelling):
 
     def lengths(self, mp: Any, pp: Any) -> int:
         """The `n` of a record in which a G starts: -1 if nothing has changed."""
-        n = len(mp.lq) + len(mp.gq) + (mp.next is not None)
+        self.calm = self.foretold is None and not self.sites  # who queues something meanwhile takes it back
+        n = len(mp.lq) + len(mp.gq)
         fresh = len(pp.ring) + len(pp.runnext)
+        if mp.next is not None:
+            self.calm = False
+            n += 1
         if fresh:
             self.calm = False
             self.started = -1
@@ -175,7 +179,6 @@ class HotPen(Foretelling):
         if self.foretold is not None:  # stamps change the length without a word
             self.started = -1
             return n
-        self.calm = mp.next is None and not self.sites
         if n == self.started:
             return -1
         self.started = n

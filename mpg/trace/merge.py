@@ -91,8 +91,9 @@ def constraints(stream: Ints, clock: Ints, columns: tuple[Ints, ...]) -> tuple[I
     causes, effects, lost = [], [], []
     for turn, before, after, who in sides(stream, columns):
         (left, right), alone = match(who, clock, before, after, turn.lag)
-        causes.append(left)
-        effects.append(right)
+        apart = stream[left] != stream[right]  # what one M wrote stays in its order
+        causes.append(left[apart])
+        effects.append(right[apart])
         lost.append(alone)
     return np.concatenate(causes), np.concatenate(effects), np.concatenate(lost)
 

@@ -1,7 +1,7 @@
 """Pens: what the scheduler calls at each event.
 
 Every M has a `Pen` in its `rec` slot, or None: that one read and one branch is all that a run without a recorder
-pays. A Pen appends plain ints to a list that only its M writes to, so there is no lock and no formatting; six ints
+pays. A Pen appends plain ints to lists that only its M writes to, so there is no lock and no formatting; six ints
 are a record, and a full list is packed into bytes (`Stream`). In a simulation, where one M runs at a time, all Pens
 share one stream, so it is in causal order by itself; what real M's wrote is put in order when it is read (`merge.py`).
 
@@ -17,7 +17,7 @@ timed while it cannot, and written down afterwards.)
 Queue lengths are told when they have changed. If nothing has been queued since the last switch, a pen is `calm`: then a
 yield among started G's leaves the lengths as they were, a G that blocks makes way for one of the queue, and nothing
 need be counted. Whatever queues something ends that, as does an M that opens its inbox. Nor does a calm switch look
-whether its chunk is full: every 61st one, which is fair to the global queue, is not calm (`moved`).
+whether its chunk is full: every 61st one, which is fair to the global queue, is not calm (`fair`).
 
 A recording ends on each M where the end of the run does: the unwinding of G's that are still alive is not in it.
 

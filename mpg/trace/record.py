@@ -130,7 +130,9 @@ class Recorder:
 
     def roll(self, stream: Stream) -> None:
         """A chunk is full: pack it, and drop what is too much."""
-        if stream.rolls:  # a `__del__` writes in the middle of this: that stays in the list
+        if (
+            stream.rolls or not stream.rows
+        ):  # a `__del__` writes in the middle of this: that stays in the list
             return
         stream.rolls = True
         try:

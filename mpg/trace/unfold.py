@@ -6,7 +6,7 @@ Records are read as six columns, an array of six rows.
 from __future__ import annotations
 
 from marshal import loads
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ __all__ = ["kinds", "packed", "unfold", "written"]
 
 Ints = npt.NDArray[np.int64]
 
-KIND = (1 << KIND_BITS) - 1
+KIND: Final = (1 << KIND_BITS) - 1
 
 
 def kinds(records: Ints) -> Ints:
@@ -59,7 +59,8 @@ def unfold(rows: list[int], loose: Any) -> Ints:
         return unfold([*rows, 0, STAMPS, -1, len(numbers), -1, -1], loose)
 
     # Each row behind what becomes of its numbers; of STAMPS and ROTATION there is nothing else.
-    start = np.concatenate([[0], ends[:-1]])
+    size = np.where(of_poll | of_rotation, records[3] * np.where(kind == BATCH, 2, 1), 0)
+    start = np.where(size > 0, ends - size, np.concatenate([[0], ends[:-1]]))
     count = np.where(of_poll, records[3], np.where(of_stamps, ends - start, 0))
     times = count + ~(of_stamps | of_rotation)
     row = np.repeat(np.arange(len(kind)), times)

@@ -53,7 +53,7 @@ TWINS = (
         "a batch is taken although another M has emptied the global queue",
         "steal_against_overflow-host",
         "sched/runq.py",
-        "    pp.ticket = ticket\n    return taken[0] if taken else None\n",
-        "    pp.ticket = ticket\n    return taken[0]\n",
+        "        (ring if gp.home is None else lq).append(gp)\n    return taken[0] if taken else None\n",
+        "        (ring if gp.home is None else lq).append(gp)\n    return taken[0]\n",
     ),
 )
