@@ -117,7 +117,7 @@ class NetFD:
             mp.sched.port.arm(mp, pd, wait is pd.w)
         if gp.waiting is not wait:
             gp.waiting = wait
-            if mp.rec is not None:
+            if mp.rec is not None:  # it does not wait for the same thing again
                 mp.rec.foretold = None
         wait.cell.append(gp)
         if self._closed and claim_io(wait) is not None:

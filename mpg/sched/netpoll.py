@@ -76,7 +76,7 @@ class IOWait:
     def __init__(self, c: Waited) -> None:
         self.cell: list[G] = []
         self.c = c
-        self.seq = c.seq
+        self.seq = c.seq  # at hand for the recorder, which asks for it at each turn
 
     def append(self, token: None) -> None:
         """Nothing to unlock: the cell was filled before, and its M readies nobody who still runs."""

@@ -193,7 +193,7 @@ def get_global_batch_locked(mp: M, pp: P) -> G | None:
 def put_batch(mp: M, pp: P, taken: list[G]) -> G | None:
     """The first of these is to run, the others go to the local tail."""
     ring, lq, ticket = pp.ring, mp.lq, pp.ticket
-    pp.ticket = ticket + len(taken)
+    pp.ticket = ticket + len(taken)  # first: a `__del__` may queue something meanwhile
     for gp in taken[1:]:
         gp.ticket = ticket
         ticket += 1

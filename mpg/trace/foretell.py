@@ -90,8 +90,8 @@ class Foretelling:
             self.roll()
         n = len(gps)
         self.calm = False
-        self.foretold = IO_WAIT if n > 1 else None
-        if not self.are_all(mp, n):
+        self.foretold = IO_WAIT
+        if n == 1 or not self.are_all(mp, n):
             self.foretold = None
         what = self.alone if mp.p is None else self.here
         numbers = [gp.id for gp in gps]

@@ -99,7 +99,10 @@ def constraints(stream: Ints, clock: Ints, columns: tuple[Ints, ...]) -> tuple[I
 
 
 def sides(stream: Ints, columns: tuple[Ints, ...]) -> list[tuple[Turn, Ints, Ints, Ints]]:
-    """For each rule: the rows that are causes, those that are effects, and whose turn each row of the trace is."""
+    """For each rule: the rows that are causes, those that are effects, and whose turn each row of the trace is.
+
+    Without those that need not be matched (`in_doubt`).
+    """
     kind, p, m, g, a, b = columns
     out = []
     for turns, told, other, names, column in (

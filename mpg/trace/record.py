@@ -130,9 +130,8 @@ class Recorder:
 
     def roll(self, stream: Stream) -> None:
         """A chunk is full: pack it, and drop what is too much."""
-        if (
-            stream.rolls or not stream.rows
-        ):  # a `__del__` writes in the middle of this: that stays in the list
+        # A `__del__` may write in the middle of this: that stays in the list. Or it comes just before, and does this.
+        if stream.rolls or not stream.rows:
             return
         stream.rolls = True
         try:

@@ -69,3 +69,10 @@ def busy():
             done.recv()
 
     return mpg.simulate(main, procs=4, seed=1).trace
+
+
+@pytest.fixture
+def no_preemption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A G that is stopped between two notes would run once more than it says."""
+    monkeypatch.setattr("mpg.sched.structs.SLICE_NS", 1 << 62)
+    monkeypatch.setattr("mpg.sched.sysmon.SLICE_NS", 1 << 62)
