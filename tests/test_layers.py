@@ -53,7 +53,7 @@ LAYERS: dict[str, float] = {
     "mpg.trace.foretell": 0.34,
     "mpg.trace.hotpen": 0.35,
     "mpg.trace.pen": 0.4,
-    "mpg.trace.unfold": 0.4,
+    "mpg.trace.unfold": 0.35,
     "mpg.trace.flight": 0.5,
     "mpg.trace": 1.2,
     "mpg.current": 1,

@@ -23,10 +23,9 @@ import numpy.typing as npt
 from .. import status as st
 from . import events as ev
 from .merge import among, causal_order, dense
-from .stream import KIND_BITS, P_BITS, Stream
 from .stream import WIDTH as PACKED
-from .trace import expand, rows_of
-from .unfold import kinds, packed, written
+from .stream import Stream
+from .unfold import kinds, packed, rows_of, unpack, written
 
 if TYPE_CHECKING:
     from .record import Recorder
@@ -51,13 +50,6 @@ class Base:
     def __init__(self) -> None:
         self.rows: Ints = np.zeros((0, WIDTH), np.int64)
         self.dropped = 0
-
-
-def unpack(records: Ints) -> list[Ints]:
-    """The seven columns of unfolded records."""
-    ts, what, g, a, b, n = records
-    p, m = (what >> KIND_BITS & (1 << P_BITS) - 1) - 1, (what >> KIND_BITS + P_BITS) - 1
-    return expand([ts, kinds(records), p, m, g, a, b], n)
 
 
 def number_objects(rec: Recorder, kind: Ints, b: Ints) -> None:

@@ -25,8 +25,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .events import COLUMNS, EVENTS, KINDS, LEFT, NAMES, STRINGS, GoStart, GoSwitch, RunqLen
-from .stream import N_BITS
+from .events import COLUMNS, EVENTS, KINDS, NAMES, STRINGS
+from .unfold import expand
 
 __all__ = ["DTYPE", "Trace", "load"]
 
@@ -267,39 +267,3 @@ def column(name: str, values: npt.ArrayLike) -> Ints:
     if array.dtype == np.int64 and array.flags.c_contiguous and not array.flags.writeable:
         return array
     return np.array(array, np.int64)
-
-
-def expand(columns: list[Ints], lengths: Ints | None = None) -> list[Ints]:
-    """Every GoSwitch becomes the leaving event and a GoStart; see `pack_switch`.
-
-    `lengths`: with each row, a number of queued G's (`stream.py`), which becomes a RunqLen behind it; or -1.
-    """
-    kind = columns[1]
-    times = rows_of(kind, lengths)
-    if len(times) == times.sum():
-        return columns
-    ts, kind, p, m, g, a, b = (np.repeat(values, times) for values in columns)
-    behind = np.cumsum(times)
-    first = (behind - times)[columns[1] == GoSwitch]
-    second = first + 1
-    following, word = a[first], b[first]
-    how = word & 3
-    reason, obj = word >> 8 & 0xFFFF, (word >> 24) - 1
-    kind[first] = np.array(LEFT)[how]
-    ended = how == 2
-    a[first] = np.where(ended, -1, reason)
-    b[first] = np.where(how == 0, obj, -1)
-    kind[second], g[second] = GoStart, following
-    a[second], b[second] = word >> 2 & 63, -1
-    if lengths is not None:
-        said = lengths >= 0
-        last, n = behind[said] - 1, lengths[said]
-        kind[last], g[last] = RunqLen, -1
-        a[last], b[last] = n >> N_BITS, n & (1 << N_BITS) - 1
-    return [ts, kind, p, m, g, a, b]
-
-
-def rows_of(kind: Ints, lengths: Ints | None = None) -> Ints:
-    """How many rows `expand` makes of each."""
-    times = np.where(kind == GoSwitch, 2, 1)
-    return times if lengths is None else times + (lengths >= 0)

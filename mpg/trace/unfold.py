@@ -1,6 +1,7 @@
 """Reading what a pen wrote: each number that a record refers to becomes a record of its own (see `stream.py`).
 
-Records are read as six columns, an array of six rows.
+Records are read as six columns, an array of six rows; of these come the seven columns of `events.py`, in which what is
+several events in one is several rows.
 """
 
 from __future__ import annotations
@@ -13,9 +14,22 @@ import numpy.typing as npt
 
 from .. import status as st
 from . import events as ev
-from .stream import BATCH, BLOCKS, KIND_BITS, ROTATION, STAMPS, TEXT, WIDTH, YIELD, Chunk, Stream
+from .stream import (
+    BATCH,
+    BLOCKS,
+    KIND_BITS,
+    N_BITS,
+    P_BITS,
+    ROTATION,
+    STAMPS,
+    TEXT,
+    WIDTH,
+    YIELD,
+    Chunk,
+    Stream,
+)
 
-__all__ = ["kinds", "packed", "unfold", "written"]
+__all__ = ["expand", "kinds", "packed", "rows_of", "unfold", "unpack", "written"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -94,3 +108,46 @@ def unfold(rows: list[int], loose: Any) -> Ints:
         out[4, at] = np.where(turns, YIELD, BLOCKS[st.IO_WAIT] | thing + 1 << 24)
         out[5, at] = np.where(turns, -1, k - 2 - place)
     return out
+
+
+def unpack(records: Ints) -> list[Ints]:
+    """The seven columns of unfolded records."""
+    ts, what, g, a, b, n = records
+    p, m = (what >> KIND_BITS & (1 << P_BITS) - 1) - 1, (what >> KIND_BITS + P_BITS) - 1
+    return expand([ts, kinds(records), p, m, g, a, b], n)
+
+
+def expand(columns: list[Ints], lengths: Ints | None = None) -> list[Ints]:
+    """Every GoSwitch becomes the leaving event and a GoStart; see `pack_switch`.
+
+    `lengths`: with each row, a number of queued G's (`stream.py`), which becomes a RunqLen behind it; or -1.
+    """
+    kind = columns[1]
+    times = rows_of(kind, lengths)
+    if len(times) == times.sum():
+        return columns
+    ts, kind, p, m, g, a, b = (np.repeat(values, times) for values in columns)
+    behind = np.cumsum(times)
+    first = (behind - times)[columns[1] == ev.GoSwitch]
+    second = first + 1
+    following, word = a[first], b[first]
+    how = word & 3
+    reason, obj = word >> 8 & 0xFFFF, (word >> 24) - 1
+    kind[first] = np.array(ev.LEFT)[how]
+    ended = how == 2
+    a[first] = np.where(ended, -1, reason)
+    b[first] = np.where(how == 0, obj, -1)
+    kind[second], g[second] = ev.GoStart, following
+    a[second], b[second] = word >> 2 & 63, -1
+    if lengths is not None:
+        said = lengths >= 0
+        last, n = behind[said] - 1, lengths[said]
+        kind[last], g[last] = ev.RunqLen, -1
+        a[last], b[last] = n >> N_BITS, n & (1 << N_BITS) - 1
+    return [ts, kind, p, m, g, a, b]
+
+
+def rows_of(kind: Ints, lengths: Ints | None = None) -> Ints:
+    """How many rows `expand` makes of each."""
+    times = np.where(kind == ev.GoSwitch, 2, 1)
+    return times if lengths is None else times + (lengths >= 0)

@@ -18,10 +18,9 @@ from mpg.sched.pinned import PinnedM
 from mpg.trace import Recorder
 from mpg.trace import events as ev
 from mpg.trace.events import ENDED, STRINGS
-from mpg.trace.flight import unpack
 from mpg.trace.pen import Pen
 from mpg.trace.stream import BATCH, KIND_BITS, P_BITS, POLLED, STAMPS, WIDTH
-from mpg.trace.unfold import unfold
+from mpg.trace.unfold import unfold, unpack
 
 
 @pytest.mark.parametrize("procs", [1, 3])
