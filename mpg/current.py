@@ -106,6 +106,7 @@ class PlainM:
     p = None
     rec = None
     sched = None
+    turns = 0
 
     @property
     def run_id(self) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextvars import copy_context
+from sys import _getframe
 from typing import Any, Final, ParamSpec
 
 from .arguments import MAX_PROCS, check_arguments, whole
@@ -13,8 +13,8 @@ from .errors import Goexit
 from .sched.doorbell import checkpoint
 from .sched.g import G, new_g
 from .sched.mlife import procresize
-from .sched.ready import new_goid, new_goids, raise_abort
-from .status import GIDLE, GOSCHED
+from .sched.ready import new_goid, new_goids
+from .status import GOSCHED, GRUNNABLE, GRUNNING
 
 __all__ = [
     "current_g",
@@ -50,7 +50,7 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
         mp = tls.m
     if not callable(fn):
         raise TypeError(f"go of a value that is not a function: {type(fn).__name__}")
-    frame = sys._getframe(1)
+    frame = _getframe(1)
     goid = mp.goid
     if goid == mp.goid_end:
         goid = new_goids(mp)
@@ -63,11 +63,9 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
     gp.context = copy_context()
     gp.site = frame.f_code
     gp.site_lasti = frame.f_lasti
-    gp.atomicstatus = GIDLE
-    gp.unwinds = 0
+    gp.ticket = 0
     gp.waitreason = ""
-    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
-    gp.sg = gp.wake_exc = gp.pending = gp.exc = gp.joiners = None
+    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = gp.sg = gp.pending = gp.joiners = None
     mp.newproc(gp)
     return gp
 
@@ -80,7 +78,7 @@ def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
     if mp.attn:
         checkpoint(mp)
         mp = tls.m
-    frame = sys._getframe(depth)
+    frame = _getframe(depth)
     gp = new_g(new_goid(mp), fn, args, None, copy_context(), frame.f_code, frame.f_lasti)
     mp.newproc(gp)
     return gp
@@ -93,11 +91,32 @@ def gosched() -> None:
         checkpoint(mp)
         mp = tls.m
     gp = mp.curg
-    if gp is None:
+    turns = mp.turns
+    if turns and mp.next is None:  # `PinnedM.leave` where nothing but the G's that take turns is queued
+        mp.turns = turns - 1
+        gp.atomicstatus = GRUNNABLE
+        gp.waiting = None
+        gq = mp.gq
+        gq.append(gp)
+        lq = mp.lq
+        if not lq:
+            mp.gq = lq
+            mp.lq = lq = gq
+        nxt = lq.popleft()
+        mp.curg = nxt
+        rec = mp.rec
+        if rec is not None:
+            now = rec.now() if rec.foretold is GOSCHED else 0
+            if rec.foretold is GOSCHED:
+                rec.stamp(now)
+            else:
+                rec.switch(mp, mp.p, gp, nxt)
+        nxt.atomicstatus = GRUNNING
+        nxt.stack.switch()
+    elif gp is not None:
+        mp.leave(gp, None, GOSCHED).switch()
+    else:
         raise RuntimeError("mpg.gosched needs a run: call it inside mpg.run(main)")
-    mp.leave(gp, None, GOSCHED).switch()
-    if gp.wake_exc is not None:
-        raise_abort(gp)
 
 
 def goexit() -> None:

@@ -23,5 +23,5 @@ def schedtrace(sched: Sched, now: int) -> str:
             f"SCHED {(now - sched.started) // 1_000_000}ms: gomaxprocs={sched.gomaxprocs} idleprocs={sched.npidle} "
             f"threads={len(sched.allm) + 1} spinningthreads={sched.nmspinning} "
             f"needspinning={int(sched.needspinning)} idlethreads={len(sched.midle)} runqueue={runqueue} "
-            f"[ {' '.join(map(str, rings))} ] schedticks=[ {' '.join(str(pp.schedtick) for pp in allp)} ]"
+            f"[ {' '.join(map(str, rings))} ] schedticks=[ {' '.join(str(pp.slices) for pp in allp)} ]"
         )

@@ -137,6 +137,7 @@ class Spawns:
     __slots__ = ()
 
     def newproc(self: Any, gp: G) -> None:
+        gp.atomicstatus = GIDLE
         gp.__class__ = XG
         super().newproc(gp)  # type: ignore[misc]
 

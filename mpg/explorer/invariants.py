@@ -10,15 +10,16 @@ At every step, wherever an M may be in the scheduler (`check_step`):
 4. Of a channel, at least one of the wait queues is empty (but for a select with itself), a receiver waits only at
    an empty buffer and a sender only at a full one: checked for what the waiting G's wait for.
 5. Locks are taken in their order (`LockOrder`).
+6. An M that has turns runs a started G on a P of its own, with nothing fresh queued there (`sched/turns.py`).
 
 What a lock guards is not looked at while somebody holds that lock.
 
 Whenever no M is inside the scheduler, because every one sleeps or runs a G that computes (`check`), besides:
 
-6. A P is exactly one of these; an M that runs a G has one, unless that G is in `blocking`. A G that is runnable is in
+7. A P is exactly one of these; an M that runs a G has one, unless that G is in `blocking`. A G that is runnable is in
    a queue, one that runs is on an M, one that waits can be found by whoever is to wake it.
-7. The fields that count and hint agree with what they count; who has no P does not spin.
-8. Where M's are woken eagerly, no P is idle while a G that any M may run is queued; nobody who needs a P waits for one
+8. The fields that count and hint agree with what they count; who has no P does not spin.
+9. Where M's are woken eagerly, no P is idle while a G that any M may run is queued; nobody who needs a P waits for one
    while one is idle. (Not under a policy that lets M's look only sometimes or not everywhere.)
 
 Rejected: all of it at every step. Between a P's leaving one list and entering the next it is nowhere, rightly.
@@ -195,7 +196,19 @@ def step_channels(sched: Sched) -> None:
                 need(len(ch.buf) >= ch.cap, f"{ch!r} has room, and a sender waits")
 
 
-STEP: Final = (step_procs, step_queues, step_waits, step_channels)
+def step_turns(sched: Sched) -> None:
+    """Rule 6."""
+    for mp in sched.allm:
+        if not mp.turns:
+            continue
+        pp, gp = mp.p, mp.curg
+        has = f"{mp} has {mp.turns} turns, and"
+        need(mp.turns > 0 and pp is not None and not mp.insyscall, f"{has} its P is {pp}")
+        need(gp is not None and gp.listed is not None, f"{has} it runs {gp!r}")
+        need(pp is not None and pp.runqempty(), f"{has} a fresh G waits on {pp}")
+
+
+STEP: Final = (step_procs, step_queues, step_waits, step_channels, step_turns)
 
 
 class LockOrder:
@@ -224,7 +237,7 @@ class LockOrder:
 
 
 def quiet_procs(sched: Sched) -> None:
-    """Rules 6 and 7, of P's."""
+    """Rules 7 and 8, of P's."""
     holders = {mp.p: mp for mp in sched.allm if mp.p is not None}
     for pp in sched.allp:
         idle = pp in sched.pidle
@@ -245,7 +258,7 @@ def quiet_procs(sched: Sched) -> None:
 
 
 def quiet_gs(sched: Sched) -> None:
-    """Rule 6, of G's."""
+    """Rule 7, of G's."""
     places = {gp.id for gp in queued(sched)}
     letters = any(callable(item) for mp in sched.allm for item in mp.inbox)
     running = Counter(mp.curg.id for mp in sched.allm if mp.curg is not None)
@@ -261,7 +274,7 @@ def quiet_gs(sched: Sched) -> None:
 
 
 def quiet_work(sched: Sched) -> None:
-    """Rule 8."""
+    """Rule 9."""
     if not sched.pidle:
         return
     for mp in sched.allm:

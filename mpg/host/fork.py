@@ -50,7 +50,7 @@ def after_in_child() -> None:
 def exit_child(forked: G | Offload) -> None:
     """The end of the forked G, or call."""
     status = 0
-    exc = forked.exc
+    exc = getattr(forked, "exc", None)
     if isinstance(exc, SystemExit):
         code = exc.code
         status = code if isinstance(code, int) else int(code is not None)

@@ -19,6 +19,7 @@ from ..trace.events import MStart, ProcsChange
 from .finish import end_carriers, stop, unwind
 from .g import func_name, new_g
 from .idle import set_allp_locked
+from .join import joiners_of
 from .mlife import acquirep, new_m_locked, put_p
 from .movable import MovableM
 from .pinned import PinnedM
@@ -67,6 +68,7 @@ def boot(
     gp = sched.main = new_g(new_goid(m0), main, args, None, context, None, 0)
     gp.name = func_name(main)
     gp.atomicstatus = GRUNNABLE
+    joiners_of(gp)
     m0.created = 1
     if m0.rec is not None:
         m0.rec.create(m0, gp)

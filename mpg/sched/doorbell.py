@@ -18,6 +18,7 @@ from .g import new_g
 from .park import leave_p
 from .ready import abort, new_goid
 from .runq import put_global_started
+from .turns import end_turns
 
 if TYPE_CHECKING:
     from .g import G
@@ -48,8 +49,8 @@ def checkpoint(mp: Any, *objects: Any) -> None:
         finally:
             del exc  # or it would hold this frame, which holds it
     if stopping:
-        if not gp.unwinds:
-            gp.unwinds = 1
+        if gp not in mp.sched.unwinds:
+            mp.sched.unwinds[gp] = 1
             raise Unwind
         return
     pp = mp.p
@@ -73,6 +74,8 @@ def giving_back(mp: Any, obj: Any) -> None:
 
 def attend(mp: M) -> bool:
     """Answer the doorbell. True if the run is over."""
+    if mp.turns:
+        end_turns(mp)
     sched = mp.sched
     with mp.lock:
         mp.attn = sched.stopping or mp.insyscall or mp.lockedg is not None

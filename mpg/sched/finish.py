@@ -12,7 +12,8 @@ thread that made it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Goexit, Unwind
 from ..status import GDEAD, GRUNNING, GSYSCALL, GWAITING
@@ -27,12 +28,13 @@ __all__ = ["g_ended", "live_gs", "stop", "stop_locked", "unwind"]
 
 def g_ended(sched: Sched, gp: G) -> None:
     """Main has ended, or a G has failed: the first of these ends the run."""
-    if gp is sched.main and gp.exc is None and getattr(gp, "result", None) is Goexit:
+    exc = getattr(gp, "exc", None)
+    if gp is sched.main and exc is None and getattr(gp, "result", None) is Goexit:
         return
     if sched.ended is not None:
         sched.ended(gp)
     with sched.lock:
-        stop_locked(sched, gp.exc, gp)
+        stop_locked(sched, exc, gp)
 
 
 def stop(sched: Sched, failure: BaseException | None) -> None:
@@ -76,21 +78,24 @@ def unwind(mp: M, gs: dict[G, None]) -> None:
 
 def unwind_g(mp: M, gp: G) -> None:
     """Resume one G with Unwind; it ends, or parks again."""
-    gp.unwinds += 1
-    if gp.unwinds > UNWIND_LIMIT:
+    unwinds = mp.sched.unwinds
+    unwinds[gp] = times = unwinds.get(gp, 0) + 1
+    if times > UNWIND_LIMIT:
         assert gp.listed is not None
         del gp.listed[gp]
         gp.listed = None
         mp.abandoned.append(gp)
         return
+    stack: Any = gp.stack
     if was_claimed(mp, gp):  # it has what it waited for, and must not lose it
         gp.pending = Unwind()
+        resume = stack.switch
     else:
-        gp.pending = None
-        gp.wake_exc = Unwind()
+        gp.pending = gp.wake_exc = None
+        resume = partial(stack.throw, Unwind())
     gp.atomicstatus = GRUNNING
     mp.curg = gp
-    gp.stack.switch()  # type: ignore[union-attr]
+    resume()
     if mp.commit is not None:
         mp.commit, commit = None, mp.commit
         commit.append(None)

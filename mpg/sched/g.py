@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..status import GIDLE, GSTATUS
+from ..status import GSTATUS
 
 if TYPE_CHECKING:
     from ..port import Stack
@@ -42,7 +42,6 @@ class G:
         "site_lasti",
         "stack",
         "ticket",
-        "unwinds",
         "waiting",
         "waitreason",
         "wake_exc",
@@ -61,18 +60,17 @@ class G:
     atomicstatus: int
     home: Any  # the M it is locked to; None while any M may run it
     stack: Stack | None
-    ticket: int  # set when it is queued
+    ticket: int  # set when it is queued behind G's of another queue
     listed: dict[G, None] | None  # the dict of live G's that holds it, from its first park on
     waitreason: str
     since: int  # set when it parks
     waiting: Any  # has cancel(gp) -> bool while the wait can be withdrawn
     sg: Sudog | None  # reused by plain waits
-    wake_exc: BaseException | None  # raised by the park that `abort` ended
+    wake_exc: BaseException | None  # raised by the park that `abort` ended; set when it first parks
     pending: BaseException | None  # raised at the next operation
-    unwinds: int
     result: Any  # set at the end
-    exc: BaseException | None
-    joiners: Any
+    exc: BaseException  # set if it has failed
+    joiners: Any  # who is to be told of its end; there always is somebody if it has failed, and for main
 
     @property
     def name(self) -> str:
@@ -135,11 +133,9 @@ def new_g(
     gp.context = context
     gp.site = site
     gp.site_lasti = site_lasti
-    gp.atomicstatus = GIDLE
-    gp.unwinds = 0
+    gp.ticket = 0
     gp.waitreason = ""
-    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
-    gp.sg = gp.wake_exc = gp.pending = gp.exc = gp.joiners = None
+    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = gp.sg = gp.pending = gp.joiners = None
     return gp
 
 

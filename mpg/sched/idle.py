@@ -100,7 +100,10 @@ def retire_locked(sched: Sched, pp: P) -> None:
         pp.relief_for = None
         sched.nrelief -= 1
     set_allp_locked(sched, [p for p in sched.allp if p is not pp])
-    move_timers(pp, sched.allp[0])
+    heir = sched.allp[0]
+    move_timers(pp, heir)
+    if heir.when and heir.m is not None:
+        heir.m.ring_bell()
 
 
 def set_allp_locked(sched: Sched, allp: list[P]) -> None:

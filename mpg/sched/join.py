@@ -19,7 +19,7 @@ from .waitq import Sudog, WaitQ, object_seq
 if TYPE_CHECKING:
     from .g import G
 
-__all__ = ["join", "wake_joiners"]
+__all__ = ["join", "joiners_of", "wake_joiners"]
 
 
 class Joiners:
@@ -49,10 +49,7 @@ def join(gp: G, timeout: float | None) -> None:
     ns = -1 if timeout is None else max(0, to_ns(timeout, "timeout"))
     if me is gp:
         raise RuntimeError("a G cannot join itself")
-    with _create:
-        joiners = gp.joiners
-        if joiners is None:
-            joiners = gp.joiners = Joiners(gp)
+    joiners = joiners_of(gp)
     joiners.lock.acquire()
     if gp.atomicstatus == GDEAD:
         joiners.lock.release()
@@ -69,6 +66,15 @@ def join(gp: G, timeout: float | None) -> None:
         raise TimeoutError(f"{gp!r} has not ended after {timeout} s")
 
 
+def joiners_of(gp: G) -> Joiners:
+    """Who is to be told of the end of `gp`; from now on somebody is."""
+    with _create:
+        joiners: Joiners | None = gp.joiners
+        if joiners is None:
+            joiners = gp.joiners = Joiners(gp)
+    return joiners
+
+
 def wake_joiners(mp: Any, gp: G) -> None:
     """Called by the M on which `gp` has ended.
 
@@ -76,7 +82,7 @@ def wake_joiners(mp: Any, gp: G) -> None:
     its end.
     """
     joiners = gp.joiners
-    unwound = mp.sched if gp.unwinds else None
+    unwound = mp.sched if gp in mp.sched.unwinds else None
     woken = []
     with joiners.lock:
         sg = joiners.q.first

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..current import tls
-from ..status import GOSCHED, GRUNNABLE, GWAITING
+from ..status import GDEAD, GOSCHED, GRUNNABLE, GWAITING
 from .mlife import wakep
 from .ready import ready_without_p
 from .runq import put, put_global_locked
@@ -47,6 +47,7 @@ class MovableM(BaseM):
         """g0, which commits; `gp` goes on on whichever M runs it next."""
         if gp.listed is None:
             gp.listed = self.sched.gs
+            gp.wake_exc = None
             self.sched.gs[gp] = None
         gp.since = self.now()
         if self.rec is not None:
@@ -56,15 +57,17 @@ class MovableM(BaseM):
         return self.g0  # type: ignore[no-any-return]
 
     def goexit0(self, me: Any) -> G | None:
-        """End the current G and return to g0; the carrier waits for the next fresh G."""
-        gp: Any = self.curg
-        self.end(gp)
-        if self.rec is not None:
-            self.rec.end(self, gp)
-        self.curg = None
-        self.free.append(me)
+        """End the current G and return to g0; the carrier waits for the next fresh G. On whichever M it has come to."""
+        mp = tls.m
+        gp: Any = mp.curg
+        gp.atomicstatus = GDEAD
+        mp.end(gp)
+        if mp.rec is not None:
+            mp.rec.end(mp, gp)
+        mp.curg = None
+        mp.free.append(me)
         del gp
-        self.g0.switch()
+        mp.g0.switch()
         m = tls.m
         return m.curg if m.curg is not None and m.curg.stack is me else None
 

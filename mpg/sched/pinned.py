@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..status import GOSCHED, GRUNNABLE, GRUNNING, GWAITING
+from ..status import GDEAD, GOSCHED, GRUNNABLE, GRUNNING, GWAITING
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
 from .stacks import BaseM
 from .timers import add_timer
+from .turns import end_turns
 
 if TYPE_CHECKING:
     from ..port import Stack
@@ -26,6 +27,8 @@ class PinnedM(BaseM):
     """An M whose G's never leave it once started."""
 
     __slots__ = ()
+
+    takes_turns = True
 
     def arm(self, t: RTimer, until: int, lock: Any) -> Any:
         """Arm the timer of a timed park. If it fires at once, that is a letter."""
@@ -53,19 +56,20 @@ class PinnedM(BaseM):
                 put(self, pp, gp)
         if gp.listed is None:
             gp.listed = self.gs
+            gp.wake_exc = None
             self.gs[gp] = None
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
             gp.since = pp.seen_when
             tick = pp.schedtick
             nxt = self.next
-            if not tick % pp.fair_tick:
-                if self.rec is not None:
+            if tick >= pp.fair_at:
+                if self.rec is not None and not tick % pp.fair_tick:
                     self.rec.fair(self)
                 nxt = pick(self, pp)
             elif nxt is not None:  # the most frequent cases of `pick`, written out
                 self.next = None
                 pp.nexttick += 1
-            elif pp.ring or pp.runnext or not self.fifo:
+            elif pp.ring or pp.runnext:
                 nxt = pick(self, pp)
             elif self.lq:
                 nxt = self.lq.popleft()
@@ -97,6 +101,8 @@ class PinnedM(BaseM):
                         rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING
                 return stack
+        if self.turns:
+            end_turns(self)
         gp.since = self.now()
         if self.rec is not None:
             self.rec.left(self, gp)
@@ -110,18 +116,46 @@ class PinnedM(BaseM):
     def goexit0(self, me: Any) -> G | None:
         """The current G has ended: the next one to run on its carrier `me`, or None to let that end (Go: goexit0)."""
         gp: Any = self.curg
+        gp.atomicstatus = GDEAD
+        pp = self.p
+        if (
+            pp is None
+            or self.attn
+            or gp.listed is not None
+            or gp.joiners is not None
+            or pp.when
+            or self.lq
+            or self.next is not None
+            or pp.runnext
+            or pp.schedtick >= pp.fair_at
+        ):
+            del gp  # or this frame would keep it while the carrier waits
+            return self.goexit0_slow(me)
+        try:
+            nxt = (
+                pp.ring.popleft()
+            )  # the most frequent case, a fresh G after one that never parked, written out
+        except IndexError:
+            del gp
+            return self.goexit0_slow(me)
+        pp.schedtick += 1
+        self.ended += 1
+        gp.stack = None
+        nxt.home = self
+        nxt.stack = me
+        self.curg = nxt
+        nxt.atomicstatus = GRUNNING
+        if self.rec is not None:
+            self.rec.switch(self, pp, gp, nxt)
+        return nxt  # type: ignore[no-any-return]
+
+    def goexit0_slow(self, me: Any) -> G | None:
+        """The rest of `goexit0`."""
+        gp: Any = self.curg
         self.end(gp)
         pp = self.p
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
-            tick = pp.schedtick
-            if self.lq or self.next is not None or not self.fifo or pp.runnext or not tick % pp.fair_tick:
-                nxt = pick(self, pp)
-            else:
-                try:
-                    nxt = pp.ring.popleft()  # the most frequent case of `pick`, written out
-                    pp.schedtick = tick + 1
-                except IndexError:
-                    nxt = pick(self, pp)
+            nxt = pick(self, pp)
             if nxt is not None:
                 stack = nxt.stack
                 if stack is None:
@@ -135,6 +169,8 @@ class PinnedM(BaseM):
                 if len(self.free) >= FREE_CARRIERS:
                     if self.rec is not None:
                         self.rec.end(self, gp)
+                    if self.turns:
+                        end_turns(self)
                     self.nextg = nxt
                     self.curg = None
                     return None
@@ -148,6 +184,8 @@ class PinnedM(BaseM):
                 return self.curg
         if self.rec is not None:
             self.rec.end(self, gp)
+        if self.turns:
+            end_turns(self)
         self.curg = None
         if len(self.free) >= FREE_CARRIERS:
             return None

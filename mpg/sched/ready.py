@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..status import GRUNNABLE, GSYSCALL, GWAITING
 from .idle import pidleget_locked
 from .mlife import startm, wakep
-from .policy import GOID_BATCH
-from .runq import displace, put_global_locked, put_global_started, put_next
+from .policy import GOID_BATCH, RING
+from .runq import put, put_global_locked, put_global_started, put_next
+from .turns import end_turns
 
 if TYPE_CHECKING:
     from .g import G
@@ -31,12 +32,23 @@ def newproc(mp: Any, gp: G) -> None:
     if pp is None:  # from `attend`
         ready_without_p(mp, gp)
         return
+    if mp.turns:
+        end_turns(mp)
     runnext = pp.runnext
     if mp.next is not None:
         put_next(mp, pp, gp)
     else:
-        if runnext:
-            displace(mp, pp)
+        if runnext:  # `displace`, written out
+            try:
+                old = runnext.pop()
+            except IndexError:
+                pass
+            else:
+                ring = pp.ring
+                if mp.lq or len(ring) >= RING:
+                    put(mp, pp, old)
+                else:
+                    ring.append(old)
         runnext.append(gp)
     if rec is not None:
         rec.queued(mp)

@@ -5,7 +5,8 @@
 * "local" means the P's ring merged by ticket with the M's `lq`; it is full at 256, and then the oldest 128
   plus the newcomer go to the global side, in order.
 * "global" means the shared global queue merged by ticket with the M's `gq`.
-* Each entry gets a new ticket from the P whenever it is queued, so every queue is sorted by ticket.
+* Each entry gets a new ticket from the P whenever it is queued, so every queue is sorted by ticket. A fresh G that
+  is queued while `lq` is empty needs none: it has 0, or an old one, and is older than all that will come into `lq`.
 * `ring`, `runnext` and the global queue hold only G's that any M may run.
 
 Only the M that holds the P calls these functions. Every removal from a shared cell is one atomic pop whose failure
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..current import tls
 from ..trace.events import GlobqLen, Overflow
 from .policy import GLOBAL_BATCH, OVERFLOW, RING, global_batch
+from .turns import begin_turns, end_turns
 
 if TYPE_CHECKING:
     from .g import G
@@ -69,20 +71,23 @@ def displace(mp: M, pp: P) -> None:
         old = pp.runnext.pop()
     except IndexError:  # a thief was quicker
         return
-    ring = pp.ring
-    if len(ring) + len(mp.lq) >= RING:
-        overflow(mp, pp, old)
-    else:
-        old.ticket = ticket = pp.ticket
-        pp.ticket = ticket + 1
-        ring.append(old)
+    put(mp, pp, old)
 
 
 def pick(mp: M, pp: P) -> G | None:
     """The next G without looking beyond this M, its P and the global queue (Go: findRunnable, steps 6, 8, 9)."""
-    tick = pp.schedtick
     gp: G | None
-    if not tick % pp.fair_tick and (mp.gq or pp.global_hint):
+    if mp.turns:
+        end_turns(mp)
+    tick = pp.schedtick
+    fair = calm = False
+    if tick >= pp.fair_at:
+        ahead = -tick % pp.fair_tick
+        if mp.fifo:
+            pp.fair_at = tick + ahead
+            calm = ahead > 0
+        fair = not ahead
+    if fair and (mp.gq or pp.global_hint):
         gp = get_global(mp, pp)
         if gp is not None:
             pp.schedtick = tick + 1
@@ -105,6 +110,8 @@ def pick(mp: M, pp: P) -> G | None:
         gp = get_global_batch(mp, pp)
     if gp is not None:
         pp.schedtick = tick + 1
+        if calm and gp.listed is not None:
+            begin_turns(mp, pp)
     return gp
 
 

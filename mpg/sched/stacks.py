@@ -18,7 +18,7 @@ the operation itself switches:
     if gp.wake_exc is not None:
         raise_abort(gp)
 
-`gopark`, `gosched` and `goyield` are just that, for callers in less of a hurry.
+`gopark` is just that, for callers in less of a hurry. Nobody aborts a yield, so `gosched` and `goyield` only switch.
 
 Rejected: running `find_runnable` on the stack of the parked G. It saves one switch before a sleep, but runs
 the scheduler at whatever recursion depth the user had reached.
@@ -28,12 +28,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..current import tls, user_calls
+from ..current import user_calls
 from ..errors import Goexit, Unwind
-from ..status import GDEAD, GOSCHED, GOYIELD
+from ..status import GOSCHED, GOYIELD
 from .doorbell import arrive
 from .finish import g_ended
-from .join import wake_joiners
+from .join import joiners_of, wake_joiners
 from .mlife import post
 from .policy import MAIN
 from .proc import execute
@@ -52,7 +52,7 @@ __all__ = ["BaseM", "carrier"]
 
 
 def carrier(me: Any, mp: Any) -> None:
-    """The body of a carrier: run the M's current G, end it, take the next one."""
+    """The body of a carrier: run the M's current G, end it, take the next one. It may have moved since it left `mp`."""
     gp = mp.curg
     while gp is not None:
         me.gr_context = gp.context
@@ -67,8 +67,8 @@ def carrier(me: Any, mp: Any) -> None:
             pass
         except BaseException as exc:
             gp.exc = exc
+            joiners_of(gp)
         gp.args = gp.kwargs = gp.context = None  # while it can still park: a `__del__` may do so
-        mp = gp.home or tls.m
         gp = None  # or a carrier that waits would keep the result of its last G
         gp = mp.goexit0(me)
 
@@ -81,6 +81,9 @@ class BaseM(M):
 
     __slots__ = ()
 
+    takes_turns = (
+        False  #: may `gosched` go from G to G without asking `pick`? Not where steps are charged for
+    )
     fifo = True  #: local queues are that; a simulation's policy may say otherwise
 
     def post(self, gp: G) -> None:
@@ -122,8 +125,7 @@ class BaseM(M):
         self.sched.port.stall(self, ns)
 
     def end(self, gp: G) -> None:
-        """Running to dead (Go: gdestroy)."""
-        gp.atomicstatus = GDEAD
+        """`gp` has just died (Go: gdestroy)."""
         self.ended += 1
         gp.stack = None
         if gp.listed is not None:
@@ -133,8 +135,12 @@ class BaseM(M):
             self.lockedg = None
             self.locks = 0
         if gp.joiners is not None:
-            wake_joiners(self, gp)
-        if gp.exc is not None or gp.id == MAIN:
+            self.tell_end(gp)
+
+    def tell_end(self, gp: G) -> None:
+        """To whom the end of `gp` matters, if it does to anybody."""
+        wake_joiners(self, gp)
+        if gp.id == MAIN or hasattr(gp, "exc"):
             g_ended(self.sched, gp)
 
     def start_fresh(self, gp: G) -> None:
@@ -159,14 +165,10 @@ class BaseM(M):
     def gosched(self, gp: G) -> None:
         """Yield: `gp` to the global tail, then whoever is next (Go: Gosched)."""
         self.leave(gp, None, GOSCHED).switch()
-        if gp.wake_exc is not None:
-            raise_abort(gp)
 
     def goyield(self, gp: G) -> None:
         """Yield to the local tail (Go: goyield)."""
         self.leave(gp, None, GOYIELD).switch()
-        if gp.wake_exc is not None:
-            raise_abort(gp)
 
     def gopark_timed(self, gp: G, lock: Any, reason: str, ns: int) -> bool:
         """As `gopark`, for at most `ns` (-1: for ever). True if the time ran out and the wait was withdrawn."""

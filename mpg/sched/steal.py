@@ -78,9 +78,7 @@ def steal_timers(mp: M, pp: P) -> G | None:
 def may_steal(sched: Sched, victim: P) -> bool:
     """Where waking is lazy only a P that has not moved since sysmon looked is robbed: one hiccup must not
     spread the load over M's that then fight for the GIL."""
-    return (
-        sched.caps.eager_wakep or victim.m is None or victim.seen_moves == victim.schedtick + victim.nexttick
-    )
+    return sched.caps.eager_wakep or victim.m is None or victim.seen_moves == victim.slices + victim.nexttick
 
 
 def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:

@@ -83,6 +83,7 @@ class M:
         "strike",
         "thread",
         "ticket",
+        "turns",
         "wants_p",
         "world",
     )
@@ -108,7 +109,7 @@ class M:
         self.next: G | None = None
         self.lq: deque[G] = deque()
         self.gq: deque[G] = deque()
-        self.ticket = 0
+        self.ticket = 1  # 0 is for a G that needs none: see `runq.py`
         self.free: list[Any] = []  # idle carriers
         self.gs: dict[G, None] = {}  # its started G's, from their first park on
         self.goid = 0
@@ -122,6 +123,7 @@ class M:
         self.locks = 0  # how often it has been locked
         self.p: P | None = None
         self.spinning = False
+        self.turns = 0  # slices that its G's may begin with no look at anything but `next`: see `turns.py`
         self.polled = 0  # when its poller was last asked
         self.poll_due = False  # sysmon: ask it again at the next scheduling point
         self.abandoned: list[G] = []
@@ -146,6 +148,7 @@ class M:
 
     if TYPE_CHECKING:  # the steps of the loop that a world may override: see `stacks.py`
         fifo: bool
+        takes_turns: bool
 
         def execute(self, gp: G) -> None: ...
         def newproc(self, gp: G) -> None: ...
@@ -163,6 +166,7 @@ class P:
     """The right to run G's, and a queue of fresh ones."""
 
     __slots__ = (
+        "fair_at",
         "fair_tick",
         "global_hint",
         "helpers",
@@ -204,11 +208,12 @@ class P:
         self.ring: Any = port.new_ring()
         self.runnext: Any = port.new_slot()
         # Only the M that holds this P writes them; sysmon reads.
-        self.schedtick = 0  # executes that began a slice
+        self.schedtick = 0  # executes that began a slice, and those that its M may begin as turns
         self.nexttick = 0  # executes that inherited one
         self.syscalltick = 0
-        self.ticket = 0
+        self.ticket = 1  # 0 is for a G that needs none: see `runq.py`
         self.fair_tick = sched.fair_tick
+        self.fair_at = 0  # no slice before this one is a multiple of that
         # Written by others, read on the hot path.
         self.preempt = False
         self.wake_hint = sched.wake_hint
@@ -235,6 +240,12 @@ class P:
         self.stalled_g: G | None = None
         self.helpers: list[G] = []  # what on_help started because this P is stuck
         self.relief: P | None = None
+
+    @property
+    def slices(self) -> int:
+        """Executes that began a slice so far."""
+        mp = self.m
+        return self.schedtick - (0 if mp is None else mp.turns)
 
     def runqempty(self) -> bool:
         """No fresh G here (Go: runqempty)."""
@@ -279,6 +290,7 @@ class Sched:
         self.strides: list[int] = []  # policy.coprimes(len(allp))
         # The end of the run; guarded by lock.
         self.stopping = False
+        self.unwinds: dict[G, int] = {}  # how often each G has been asked to unwind; a G's own M writes
         self.nended = 0  # M's that have come to their end
         self.hard = False
         self.struck: BaseException | None = None  # what a second signal raises, wherever it struck

@@ -25,6 +25,7 @@ from .idle import pidleget_locked
 from .mlife import acquirep, post, take_p
 from .park import wake_sysmon
 from .runq import put_global_started
+from .turns import end_turns
 
 if TYPE_CHECKING:
     from .g import G
@@ -66,6 +67,8 @@ def entersyscall(mp: M) -> None:
     gp = mp.curg
     assert gp is not None
     mp.oldp = mp.p
+    if mp.turns:
+        end_turns(mp)
     if mp.rec is not None:
         mp.rec.call(mp)
     with mp.lock:

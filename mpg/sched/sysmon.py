@@ -70,7 +70,7 @@ def sysmon(mp: M) -> None:
         if sched.stopping:
             return
         if sched.npidle == len(sched.allp):
-            total = sum(pp.schedtick + pp.nexttick for pp in sched.allp)
+            total = sum(pp.slices + pp.nexttick for pp in sched.allp)
             if total != moves:
                 moves, quiet_since = total, now
             if now - quiet_since >= sched.caps.deep_sleep_after_ns and not sched.schedtrace_ns:
@@ -119,7 +119,7 @@ def retake(sched: Sched, now: int) -> int:
             continue
         if pp.status != PRUNNING or mp is None:
             continue
-        tick = pp.schedtick
+        tick = pp.slices
         overdue = False
         if pp.seen_tick != tick:
             pp.seen_tick = tick
@@ -158,7 +158,7 @@ def find_p_for_waiter(sched: Sched, now: int) -> None:
     elif sched.seen_waiter_when + SLICE_NS <= now:
         for pp in sched.allp:
             mp = pp.m
-            if mp is not None and not mp.insyscall and pp.seen_moves != pp.schedtick + pp.nexttick:
+            if mp is not None and not mp.insyscall and pp.seen_moves != pp.slices + pp.nexttick:
                 sched.seen_waiter_when = now
                 pp.leave = True
                 mp.ring_bell()
@@ -189,7 +189,7 @@ def retake_syscall(sched: Sched, mp: M, pp: P, now: int, overdue: bool) -> bool:
 
 def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
     """Has this P moved since the last look? If not, help those behind it, and say who is to blame."""
-    moves = pp.schedtick + pp.nexttick
+    moves = pp.slices + pp.nexttick
     gp = mp.curg
     if moves != pp.seen_moves or gp is None:
         pp.seen_moves = moves

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..locks import acquire_slow
 from .mlife import wake_netpoller
+from .turns import end_turns
 
 if TYPE_CHECKING:
     from ..port import Lock
@@ -72,6 +73,8 @@ def add_timer(mp: M, t: RTimer, when: int) -> None:
     """Arm `t`, which is not armed, on the P of `mp`, which is the caller's M."""
     pp = mp.p
     assert pp is not None
+    if mp.turns:
+        end_turns(mp)
     ts = pp.timers
     if not ts.lock.acquire(False):
         acquire_slow(ts.lock)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ..current import tls
 from ..sched.movable import MovableM
 from ..sched.pinned import PinnedM
 from ..sched.policy import RING, STEAL_ROUNDS
@@ -37,6 +38,7 @@ class Steps:
     """The overridden steps; mixed into both kinds of M."""
 
     __slots__ = ()
+    takes_turns = False
     port: SimPort
     debt: int
     doing: int
@@ -113,11 +115,19 @@ class Steps:
         return stack
 
     def goexit0(self: Any, me: Any) -> G | None:
-        self.port.step(self, self.port.costs.exit)
+        self.port.step(tls.m, self.port.costs.exit)
         return super().goexit0(me)  # type: ignore[misc, no-any-return]
 
     def end(self: Any, gp: G) -> None:
         super().end(gp)  # type: ignore[misc]
+        self.note_end()
+
+    def tell_end(self: Any, gp: G) -> None:
+        super().tell_end(gp)  # type: ignore[misc]
+        self.note_end()
+
+    def note_end(self: Any) -> None:
+        """When the run has come to its end."""
         if self.sched.stopping and not self.port.ended:
             self.port.ended = self.port.time
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from explorer import ends, queues, recordings, sockets, wakeups
+from explorer import ends, queues, recordings, sockets, turns, wakeups
 from explorer.modelling import MODELS, Model
 
-__all__ = ["MODELS", "Model", "ends", "queues", "recordings", "sockets", "wakeups"]
+__all__ = ["MODELS", "Model", "ends", "queues", "recordings", "sockets", "turns", "wakeups"]
 
 if __name__ == "__main__":
     print(MODELS[sys.argv[1]].explore())

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 from explorer.modelling import beside, model
 
 import mpg
 from mpg.explorer import pause, window
-from mpg.sched import runq
+from mpg.sched import ready, runq
+
+
+@contextmanager
+def small_rings() -> Iterator[None]:
+    """Rings of 4, of which 2 spill."""
+    with mock.patch.multiple(runq, RING=4, OVERFLOW=2), mock.patch.object(ready, "RING", 4):
+        yield
 
 
 @model("host", "go")
@@ -51,7 +60,7 @@ def steal_against_overflow() -> None:
     """A full ring (here of 4) spills into the global queue while a thief robs it."""
     ran: list[int] = []
     wg = mpg.sync.WaitGroup()
-    with mock.patch.multiple(runq, RING=4, OVERFLOW=2):
+    with small_rings():
         beside(int)
         for i in range(5):
             wg.go(ran.append, i)
@@ -66,7 +75,7 @@ def overflow_where_stacks_move() -> None:
     """The same where any G may be stolen."""
     ran: list[int] = []
     wg = mpg.sync.WaitGroup()
-    with mock.patch.multiple(runq, RING=4, OVERFLOW=2):
+    with small_rings():
         beside(int)
         for i in range(5):
             wg.go(ran.append, i)

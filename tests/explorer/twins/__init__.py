@@ -4,9 +4,9 @@ A twin is one replacement in the source of a copy of the package. The model must
 changed so that the replacement no longer applies, that is a fault too: the twin is to be written anew.
 """
 
-from explorer.twins import ends, queues, recordings, sockets, wakeups
+from explorer.twins import ends, queues, recordings, sockets, turns, wakeups
 from explorer.twins.twin import Twin
 
 __all__ = ["TWINS", "Twin"]
 
-TWINS = (*ends.TWINS, *queues.TWINS, *recordings.TWINS, *sockets.TWINS, *wakeups.TWINS)
+TWINS = (*ends.TWINS, *queues.TWINS, *recordings.TWINS, *sockets.TWINS, *turns.TWINS, *wakeups.TWINS)

@@ -1,0 +1,52 @@
+"""Turns: started G's that do nothing but yield to each other need not ask `pick` who is next.
+
+When a P has begun its slice after a 61st, `pick` looks whether nothing is queued but started G's of this M, no timer is
+set and this is the only P. Then up to the next 61st slice only two things can happen when a G yields: it goes to the
+tail of `gq`, and the head of `lq` runs; or `lq` is empty, and `gq` takes its place. So `pick` grants the M so many
+*turns*, and `mpg.gosched` does just that while there are some: a switch takes a quarter less. The queues are what they
+would be without, so whoever queues a started G need not know of turns; the tickets of those who take turns stay lower
+than any that come later.
+
+Turns end with whatever else a scheduling point would notice, `M.next` excepted, which `gosched` looks at: a fresh G, a
+timer, the doorbell, a system call, the way to g0, any call of `pick`. An M on its g0 has none. What other M's put into
+the global queue may be overlooked until the next 61st slice, which is there for that.
+
+`P.schedtick` counts turns when they are granted, so it has reached `fair_at` and all but `gosched` ask `pick`.
+`P.slices` counts those that have been taken.
+
+Rejected: turns with several P's. A G that finds its local queue empty then takes a share of the global side only (Go:
+globrunqgetbatch), so each round would need `pick`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .policy import GLOBAL_BATCH
+
+if TYPE_CHECKING:
+    from .structs import M, P
+
+__all__ = ["begin_turns", "end_turns"]
+
+
+def begin_turns(mp: M, pp: P) -> None:
+    """Grant turns, up to the slice that looks at the global side first, if all that is queued may take them."""
+    if (
+        mp.takes_turns
+        and mp.curg is not None
+        and pp.procs == 1
+        and not (pp.when or pp.ring or pp.runnext or pp.global_hint)
+        and mp.next is None
+        and len(mp.lq) + len(mp.gq) < GLOBAL_BATCH
+    ):
+        mp.turns = pp.fair_at - pp.schedtick
+        pp.schedtick = pp.fair_at
+
+
+def end_turns(mp: M) -> None:
+    """Take back what has been granted and not used."""
+    pp = mp.p
+    assert pp is not None
+    pp.schedtick -= mp.turns
+    mp.turns = 0

@@ -1,0 +1,106 @@
+"""Models: G's that take turns (`sched/turns.py`), and what other M's and threads want of their M meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
+from explorer.modelling import model, sysmon_does, take_and_hand_off
+
+import mpg
+from mpg.current import tls
+from mpg.explorer import pause, thread, window
+from mpg.sched.g import new_g
+from mpg.sched.ready import new_goid
+from mpg.sched.runq import put_global_locked
+from mpg.status import GRUNNABLE
+
+TICK = 4  #: in place of 61
+
+
+def take_turns(tick: int = TICK) -> Callable[[], Any]:
+    """Main takes turns with another G, until the function that this returns is called."""
+    going = [True]
+
+    def other() -> None:
+        while going:
+            mpg.gosched()
+
+    tls.m.p.fair_tick = tick
+    mpg.go(other)
+    yield_until(lambda: tls.m.turns > 1)
+    return going.clear
+
+
+def yield_until(done: Callable[[], object], most: int = 200) -> None:
+    for _ in range(most):
+        if done():
+            return
+        mpg.gosched()
+    raise AssertionError(f"not after {most} turns")
+
+
+@model("host", procs=1)
+def letter_against_turns() -> None:
+    """A thread makes a G of this M ready: that does not wait for the end of the turns."""
+    ch = mpg.Chan[int]()
+    got: list[int] = []
+    sent: list[int] = []
+    mpg.go(lambda: got.append(ch.recv()))
+    mpg.gosched()
+    end = take_turns(1000)
+
+    def send() -> None:
+        ch.send(7)
+        sent.append(7)
+
+    with window():
+        thread(send)
+        mpg.gosched()
+        mpg.gosched()
+    pause()
+    assert sent
+    yield_until(lambda: got, 2)
+    end()
+
+
+@model("host", procs=1)
+def call_against_turns() -> None:
+    """One of those who take turns makes a blocking call, and sysmon takes the P."""
+    end = take_turns()
+    pp = tls.m.p
+    with window():
+        sysmon_does(lambda sched: take_and_hand_off(sched, pp))
+        with mpg.blocking():
+            pass
+        mpg.gosched()
+    pause()
+    slices = pp.slices
+    mpg.gosched()
+    assert pp.slices == slices + 2
+    end()
+
+
+@model("host", procs=1)
+def global_queue_against_turns() -> None:
+    """Somebody else queues a fresh G globally: it runs after the next slice that looks there first."""
+    end = take_turns()
+    mp = tls.m
+    ran: list[int] = []
+    gp = new_g(new_goid(mp), ran.append, (1,), None, copy_context())
+    gp.atomicstatus = GRUNNABLE
+    mp.created += 1
+
+    def queue() -> None:
+        with mp.sched.lock:
+            gp.ticket = mp.p.ticket
+            put_global_locked(mp.sched, (gp,))
+
+    with window():
+        thread(queue)
+        mpg.gosched()
+        mpg.gosched()
+    pause()
+    yield_until(lambda: ran, TICK)
+    end()

@@ -1,0 +1,29 @@
+"""Broken twins of the protocols in `explorer/turns.py`."""
+
+from explorer.twins.twin import Twin
+
+__all__ = ["TWINS"]
+
+TWINS = (
+    Twin(
+        "a G that takes turns does not look at the doorbell",
+        "letter_against_turns-host",
+        "goroutine.py",
+        "    if mp.attn:\n        checkpoint(mp)\n        mp = tls.m\n    gp = mp.curg\n    turns = mp.turns\n",
+        "    gp = mp.curg\n    turns = mp.turns\n",
+    ),
+    Twin(
+        "an M in a call keeps its turns",
+        "call_against_turns-host",
+        "sched/syscall.py",
+        "    if mp.turns:\n        end_turns(mp)\n",
+        "",
+    ),
+    Twin(
+        "turns go on past the slice that looks at the global queue first",
+        "global_queue_against_turns-host",
+        "sched/turns.py",
+        "        mp.turns = pp.fair_at - pp.schedtick\n",
+        "        mp.turns = pp.fair_at - pp.schedtick + 100\n",
+    ),
+)

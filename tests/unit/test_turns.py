@@ -1,0 +1,246 @@
+"""Turns: G's that do nothing but yield go from one to the next by themselves, in the order that `pick` would give."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import mpg
+from mpg.current import tls
+from mpg.sched import sysmon
+from mpg.sched.pinned import PinnedM
+from mpg.sched.policy import FAIR_TICK, GLOBAL_BATCH
+
+ACTS = ("yield", "yield", "yield", "go", "token", "timer", "item", "ask")
+
+
+@pytest.fixture(autouse=True)
+def _no_preemption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but what the programs do may change an order."""
+    monkeypatch.setattr(sysmon, "retake", lambda sched, now: 0)
+
+
+def scripts(seed: int, depth: int = 0) -> list[list[Any]]:
+    """What a G does: acts with how often, and for "go" the script of the other G."""
+    rng = random.Random(seed * 7 + depth)
+    acts = ("yield", "token") if depth > 2 else ACTS
+    out: list[list[Any]] = []
+    for _ in range(rng.randrange(1, 8)):
+        act = rng.choice(acts)
+        out.append(
+            [act, rng.choice((1, 2, 5, 70)), scripts(rng.getrandbits(30), depth + 1) if act == "go" else None]
+        )
+    return out
+
+
+def order_of(script: list[list[Any]], crowd: int) -> tuple[list[tuple[int, int]], int]:
+    """Who did the how manieth act when, and how often somebody had turns left."""
+    order: list[tuple[int, int]] = []
+    had = 0
+
+    def main() -> None:
+        token = mpg.sync.Semaphore(1)
+        items: mpg.Chan[int] = mpg.Chan(2)
+        wg = mpg.sync.WaitGroup()
+
+        def play(script: list[list[Any]]) -> None:
+            nonlocal had
+            me: Any = mpg.current_g()
+            timer = None
+            for number, (act, times, child) in enumerate(script):
+                order.append((me.id, number))
+                had += tls.m.turns > 0
+                if act == "go":
+                    wg.go(play, child)
+                elif act == "timer":
+                    timer = mpg.after_func(1000.0, print) if timer is None else timer.stop() and None
+                elif act == "item":
+                    mpg.select(mpg.send_case(items, 1), mpg.recv_case(items))
+                elif act == "ask":
+                    mpg.num_goroutine()
+                else:
+                    if act == "token":
+                        token.acquire()
+                    for _ in range(times):
+                        mpg.gosched()
+                        order.append((me.id, -1))
+                    if act == "token":
+                        token.release()
+            if timer is not None:
+                timer.stop()
+
+        for _ in range(crowd):
+            wg.go(play, [["yield", 3, None]])
+        wg.go(play, script)
+        wg.wait()
+
+    mpg.run(main, procs=1)
+    return order, had
+
+
+def test_the_order_is_that_of_pick(monkeypatch: pytest.MonkeyPatch) -> None:
+    had = 0
+    for seed in range(60):
+        script = scripts(seed)
+        crowd = random.Random(seed).choice((0, 2, 7, GLOBAL_BATCH - 2, GLOBAL_BATCH + 9))
+        monkeypatch.setattr(PinnedM, "takes_turns", True)
+        order, often = order_of(script, crowd)
+        had += often
+        monkeypatch.setattr(PinnedM, "takes_turns", False)
+        assert (order, 0) == order_of(script, crowd), seed
+    assert had > 40
+
+
+def wait_for_turns() -> None:
+    """Yield until `pick` has granted some: at the latest after the next 61st slice."""
+    for _ in range(2 * FAIR_TICK):
+        if tls.m.turns:
+            return
+        mpg.gosched()
+    raise AssertionError("no turns")
+
+
+def taking_turns(then: Callable[[], Any]) -> Any:
+    """Call `then` in a G that takes turns with another."""
+
+    def main() -> Any:
+        end = False
+
+        def other() -> None:
+            while not end:
+                mpg.gosched()
+
+        mpg.go(other)
+        wait_for_turns()
+        value = then()
+        end = True
+        return value
+
+    return mpg.run(main, procs=1)
+
+
+def test_every_turn_is_a_slice() -> None:
+    def slices() -> list[int]:
+        out = []
+        for _ in range(3 * FAIR_TICK):
+            out.append(tls.m.p.slices)
+            mpg.gosched()
+        return out
+
+    counted = taking_turns(slices)
+    assert counted == list(range(counted[0], counted[0] + 2 * len(counted), 2))
+
+
+def enter_blocking() -> None:
+    with mpg.blocking():
+        assert not tls.m.turns
+
+
+def answer_the_doorbell() -> None:
+    tls.m.ring_bell()
+    mpg.num_goroutine()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: mpg.go(print, end=""),
+        lambda: mpg.after_func(1000.0, print),
+        enter_blocking,
+        answer_the_doorbell,
+    ],
+    ids=["a fresh G", "a timer", "a system call", "the doorbell"],
+)
+def test_what_ends_turns(act: Callable[[], Any]) -> None:
+    def then() -> None:
+        pp, before = tls.m.p, tls.m.p.slices
+        act()
+        assert tls.m.turns == 0
+        assert pp.slices == pp.schedtick == before
+
+    taking_turns(then)
+
+
+def test_g0_has_no_turns() -> None:
+    """Whatever a `__del__` or a signal handler does there must not run as a G of those who take turns."""
+    seen: list[int] = []
+
+    def then() -> None:
+        mp = tls.m
+        mp.sched.port.netpoll = lambda mp: bool(seen.append(mp.turns))
+        mp.iowait += 1  # so that g0 polls
+        mpg.sleep(0.001)
+        mp.iowait -= 1
+
+    def main() -> None:
+        wait_for_turns()
+        then()
+
+    mpg.run(main, procs=1)
+    assert seen
+    assert not any(seen)
+
+
+def test_a_timer_that_fires_finds_its_g_among_those_that_yield() -> None:
+    def then() -> bool:
+        woken = False
+
+        def sleeper() -> None:
+            nonlocal woken
+            mpg.sleep(0.001)
+            woken = True
+
+        mpg.go(sleeper)
+        for _ in range(10_000_000):
+            if woken:
+                return True
+            mpg.gosched()
+        return False
+
+    assert taking_turns(then)
+
+
+def test_the_end_of_a_run_unwinds_those_that_take_turns() -> None:
+    log: list[str] = []
+
+    def spin(name: str) -> None:
+        try:
+            while True:
+                mpg.gosched()
+        finally:
+            log.append(name)
+            mpg.gosched()  # raises once more, and runs nobody else
+            log.append("never")
+
+    def main() -> None:
+        mpg.go(spin, "a")
+        mpg.go(spin, "b")
+        wait_for_turns()
+
+    mpg.run(main, procs=1)
+    assert sorted(log) == ["a", "b"]
+
+
+def test_those_that_take_turns_make_headway(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To sysmon: nobody is said to keep a P."""
+    monkeypatch.undo()
+
+    def then() -> None:
+        mp = tls.m
+        end = mp.now() + 150_000_000
+        while mp.now() < end:
+            mpg.gosched()
+
+    def main() -> None:
+        mpg.go(then)
+        then()
+
+    with caplog.at_level(logging.WARNING, "mpg"):
+        mpg.run(main, procs=1, stall_report=0.03)
+    assert not caplog.records
