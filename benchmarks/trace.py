@@ -48,10 +48,14 @@ HOOKS = (
         r"^( +)if (?:woken and )?(?:self|mp)\.rec is not None.*:(?:  #.*)?\n(?:\1    .*\n)+", re.MULTILINE
     ),
     re.compile(r"^( +)if sched\.new_rec is not None and .*:\n(?:\1    .*\n)+", re.MULTILINE),
-    re.compile(r"^    rec = mp\.rec\n    if rec is not None.*:\n        .*\n", re.MULTILINE),
+    re.compile(
+        r"^( +)rec = (?:self|mp)\.rec\n\1if rec is not None.*:(?:  #.*)?\n(?:\1    .*\n|\1else:\n)+",
+        re.MULTILINE,
+    ),
     re.compile(r"^    if rec is not None:\n        .*\n", re.MULTILINE),
 )
 HOT = (
+    "goroutine.py",
     "sched/doorbell.py",
     "sched/movable.py",
     "sched/netpoll.py",

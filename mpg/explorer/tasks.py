@@ -47,6 +47,7 @@ class Outside:
     p = None
     rec = None
     sched = None
+    turns = 0
     run_id = 0
     insyscall = False
 

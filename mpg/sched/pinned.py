@@ -131,10 +131,8 @@ class PinnedM(BaseM):
         ):
             del gp  # or this frame would keep it while the carrier waits
             return self.goexit0_slow(me)
-        try:
-            nxt = (
-                pp.ring.popleft()
-            )  # the most frequent case, a fresh G after one that never parked, written out
+        try:  # the most frequent case, a fresh G after one that has never parked, written out
+            nxt = pp.ring.popleft()
         except IndexError:
             del gp
             return self.goexit0_slow(me)

@@ -25,6 +25,7 @@ class Outsider:
     p = None
     rec = None
     sched = None
+    turns = 0
     run_id = 0
     attn = False
 

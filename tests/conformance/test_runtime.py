@@ -158,3 +158,11 @@ def test_gomaxprocs_of_a_bad_number(world: World, bad: Any) -> None:
         assert mpg.gomaxprocs() == world.procs
 
     world.run(main)
+
+
+def test_gosched_needs_a_g(world: World) -> None:
+    def main() -> None:
+        with pytest.raises(RuntimeError, match="needs a run"):
+            mpg.to_thread(mpg.gosched, cost=0.0)  # on a spare M
+
+    world.run(main)
