@@ -98,12 +98,7 @@ def gosched() -> None:
         gp.waiting = None
         gq = mp.gq
         gq.append(gp)
-        lq = mp.lq
-        if not lq:
-            mp.gq = lq
-            mp.lq = lq = gq
-        nxt = lq.popleft()
-        mp.curg = nxt
+        mp.curg = nxt = gq.popleft()
         rec = mp.rec
         if rec is not None:
             now = rec.now() if rec.foretold is GOSCHED else 0

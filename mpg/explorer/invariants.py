@@ -199,11 +199,12 @@ def step_channels(sched: Sched) -> None:
 def step_turns(sched: Sched) -> None:
     """Rule 6."""
     for mp in sched.allm:
-        if not mp.turns:
+        if not mp.rotation:
+            need(not mp.turns, f"{mp} has {mp.turns} turns, and nobody takes them")
             continue
         pp, gp = mp.p, mp.curg
         has = f"{mp} has {mp.turns} turns, and"
-        need(mp.turns > 0 and pp is not None and not mp.insyscall, f"{has} its P is {pp}")
+        need(mp.turns >= 0 and pp is not None and not mp.insyscall, f"{has} its P is {pp}")
         need(gp is not None and gp.listed is not None, f"{has} it runs {gp!r}")
         need(pp is not None and pp.runqempty(), f"{has} a fresh G waits on {pp}")
 

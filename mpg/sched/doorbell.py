@@ -74,7 +74,7 @@ def giving_back(mp: Any, obj: Any) -> None:
 
 def attend(mp: M) -> bool:
     """Answer the doorbell. True if the run is over."""
-    if mp.turns:
+    if mp.rotation:
         end_turns(mp)
     sched = mp.sched
     with mp.lock:

@@ -49,6 +49,8 @@ class PinnedM(BaseM):
             if pp is None:
                 put_global_started(self, gp)
             elif reason is GOSCHED:
+                if self.rotation:
+                    end_turns(self)
                 gp.ticket = ticket = pp.ticket
                 pp.ticket = ticket + 1
                 self.gq.append(gp)
@@ -63,7 +65,9 @@ class PinnedM(BaseM):
             tick = pp.schedtick
             nxt = self.next
             if tick >= pp.fair_at:
-                if self.rec is not None and not tick % pp.fair_tick:
+                if self.rotation:
+                    end_turns(self)
+                if self.rec is not None and not pp.schedtick % pp.fair_tick:
                     self.rec.fair(self)
                 nxt = pick(self, pp)
             elif nxt is not None:  # the most frequent cases of `pick`, written out
@@ -101,7 +105,7 @@ class PinnedM(BaseM):
                         rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING
                 return stack
-        if self.turns:
+        if self.rotation:
             end_turns(self)
         gp.since = self.now()
         if self.rec is not None:
@@ -167,7 +171,7 @@ class PinnedM(BaseM):
                 if len(self.free) >= FREE_CARRIERS:
                     if self.rec is not None:
                         self.rec.end(self, gp)
-                    if self.turns:
+                    if self.rotation:
                         end_turns(self)
                     self.nextg = nxt
                     self.curg = None
@@ -182,7 +186,7 @@ class PinnedM(BaseM):
                 return self.curg
         if self.rec is not None:
             self.rec.end(self, gp)
-        if self.turns:
+        if self.rotation:
             end_turns(self)
         self.curg = None
         if len(self.free) >= FREE_CARRIERS:

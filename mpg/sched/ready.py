@@ -32,7 +32,7 @@ def newproc(mp: Any, gp: G) -> None:
     if pp is None:  # from `attend`
         ready_without_p(mp, gp)
         return
-    if mp.turns:
+    if mp.rotation:
         end_turns(mp)
     runnext = pp.runnext
     if mp.next is not None:

@@ -41,6 +41,8 @@ __all__ = [
 
 def put(mp: M, pp: P, gp: G) -> None:
     """Queue `gp` at the local tail (Go: runqput with next=false)."""
+    if mp.rotation:
+        end_turns(mp)
     q = pp.ring if gp.home is None else mp.lq
     if len(pp.ring) + len(mp.lq) >= RING:
         overflow(mp, pp, gp)
@@ -77,7 +79,7 @@ def displace(mp: M, pp: P) -> None:
 def pick(mp: M, pp: P) -> G | None:
     """The next G without looking beyond this M, its P and the global queue (Go: findRunnable, steps 6, 8, 9)."""
     gp: G | None
-    if mp.turns:
+    if mp.rotation:
         end_turns(mp)
     tick = pp.schedtick
     fair = calm = False

@@ -75,6 +75,7 @@ class M:
         "poller",
         "rec",
         "rng",
+        "rotation",
         "run_id",
         "sched",
         "sigint",
@@ -124,6 +125,7 @@ class M:
         self.p: P | None = None
         self.spinning = False
         self.turns = 0  # slices that its G's may begin with no look at anything but `next`: see `turns.py`
+        self.rotation = 0  # not 0: they take turns, and this says how many are local when they end
         self.polled = 0  # when its poller was last asked
         self.poll_due = False  # sysmon: ask it again at the next scheduling point
         self.abandoned: list[G] = []

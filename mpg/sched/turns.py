@@ -2,14 +2,15 @@
 
 When a P has begun its slice after a 61st, `pick` looks whether nothing is queued but started G's of this M, no timer is
 set and this is the only P. Then up to the next 61st slice only two things can happen when a G yields: it goes to the
-tail of `gq`, and the head of `lq` runs; or `lq` is empty, and `gq` takes its place. So `pick` grants the M so many
-*turns*, and `mpg.gosched` does just that while there are some: a switch takes a quarter less. The queues are what they
-would be without, so whoever queues a started G need not know of turns; the tickets of those who take turns stay lower
-than any that come later.
+tail of `gq` and the head of `lq` runs, or `lq` is empty and `gq` takes its place. That is one queue, `lq` before `gq`,
+in which whoever yields goes to the tail. So `pick` makes one of them, `gq`, and grants the M so many *turns*, and
+`mpg.gosched` does just that while there are some: a switch takes 30 % less. The tickets of those who take turns stay
+lower than any that come later.
 
-Turns end with whatever else a scheduling point would notice, `M.next` excepted, which `gosched` looks at: a fresh G, a
-timer, the doorbell, a system call, the way to g0, any call of `pick`. An M on its g0 has none. What other M's put into
-the global queue may be overlooked until the next 61st slice, which is there for that.
+Turns end when they are used up, and with whatever else a scheduling point would notice, `M.next` excepted, which
+`gosched` looks at: a fresh G, a timer, the doorbell, a system call, the way to g0, anything that is queued, any call of
+`pick`. Then the two queues are what they would be. An M on its g0 has no turns. What other M's put into the global
+queue may be overlooked until the next 61st slice, which is there for that.
 
 `P.schedtick` counts turns when they are granted, so it has reached `fair_at` and all but `gosched` ask `pick`.
 `P.slices` counts those that have been taken.
@@ -38,15 +39,31 @@ def begin_turns(mp: M, pp: P) -> None:
         and pp.procs == 1
         and not (pp.when or pp.ring or pp.runnext or pp.global_hint)
         and mp.next is None
+        and pp.schedtick < pp.fair_at
         and len(mp.lq) + len(mp.gq) < GLOBAL_BATCH
     ):
-        mp.turns = pp.fair_at - pp.schedtick
+        local = len(mp.lq)
+        mp.lq.extend(mp.gq)
+        mp.gq.clear()
+        mp.lq, mp.gq = mp.gq, mp.lq
+        turns = pp.fair_at - pp.schedtick
         pp.schedtick = pp.fair_at
+        period = len(mp.gq) + 1
+        mp.rotation = (local - turns) % period + period
+        mp.turns = turns
 
 
 def end_turns(mp: M) -> None:
-    """Take back what has been granted and not used."""
+    """Take back what has not been used, and tell the local queue from the global one again.
+
+    Of n queued G's one fewer is local after each turn, and all n are after the turn that found none.
+    """
     pp = mp.p
     assert pp is not None
-    pp.schedtick -= mp.turns
-    mp.turns = 0
+    turns, mp.turns = mp.turns, 0
+    pp.schedtick -= turns
+    lq, gq = mp.lq, mp.gq
+    local = (mp.rotation + turns) % (len(gq) + 1)
+    mp.rotation = 0
+    for _ in range(local):
+        lq.append(gq.popleft())

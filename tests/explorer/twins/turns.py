@@ -16,14 +16,14 @@ TWINS = (
         "an M in a call keeps its turns",
         "call_against_turns-host",
         "sched/syscall.py",
-        "    if mp.turns:\n        end_turns(mp)\n",
+        "    if mp.rotation:\n        end_turns(mp)\n",
         "",
     ),
     Twin(
         "turns go on past the slice that looks at the global queue first",
         "global_queue_against_turns-host",
         "sched/turns.py",
-        "        mp.turns = pp.fair_at - pp.schedtick\n",
-        "        mp.turns = pp.fair_at - pp.schedtick + 100\n",
+        "        mp.turns = turns\n",
+        "        mp.turns = turns + 100\n",
     ),
 )
