@@ -153,11 +153,11 @@ class Leaves:
             port.point(("stack", gp.id), True)
         return super().leave_for_g0(gp, commit)  # type: ignore[misc]
 
-    def execute(self: Any, gp: G) -> None:
+    def execute(self: Any) -> None:
         port = here.port
         if port is not None and port.open:
-            port.point(("stack", gp.id), True)
-        super().execute(gp)  # type: ignore[misc]
+            port.point(("stack", self.nextg.id), True)
+        super().execute()  # type: ignore[misc]
 
 
 XPinnedM: Any = type("XPinnedM", (Spawns, PinnedM), fields("M", M))

@@ -113,9 +113,9 @@ class PinnedM(BaseM):
         self.curg = None
         return self.g0  # type: ignore[no-any-return]
 
-    def start_fresh(self, gp: G) -> None:
-        gp.home = self
-        BaseM.start_fresh(self, gp)
+    def start_fresh(self) -> None:
+        self.curg.home = self  # type: ignore[union-attr]
+        BaseM.start_fresh(self)
 
     def goexit0(self, me: Any) -> G | None:
         """The current G has ended: the next one to run on its carrier `me`, or None to let that end (Go: goexit0)."""

@@ -30,16 +30,13 @@ def schedule(mp: M) -> None:
         if mp.commit is not None:
             mp.commit, commit = None, mp.commit
             commit.append(None)  # the last park becomes visible
-        gp = mp.nextg
-        if gp is not None:
-            mp.nextg = None
-        else:
-            gp = find_runnable(mp)
-            if gp is None:
+        if mp.nextg is None:
+            mp.nextg = find_runnable(mp)
+            if mp.nextg is None:
                 return
             if mp.spinning:
                 resetspinning(mp)
-        mp.execute(gp)
+        mp.execute()
 
 
 def find_runnable(mp: M) -> G | None:
@@ -85,14 +82,16 @@ def only_started(mp: M, pp: P) -> G | None:
     return gp
 
 
-def execute(mp: Any, gp: G) -> None:
-    """Run `gp` on `mp`; comes back when some G of this M switches to g0 (Go: execute)."""
-    mp.curg = gp
+def execute(mp: Any) -> None:
+    """Run `mp.nextg`; comes back when some G of this M switches to g0, which remembers none meanwhile (Go: execute)."""
+    gp = mp.curg = mp.nextg
+    mp.nextg = None
     gp.atomicstatus = GRUNNING
     if mp.rec is not None:
         mp.rec.start(mp, gp)
     stack = gp.stack
+    del gp
     if stack is None:
-        mp.start_fresh(gp)
+        mp.start_fresh()
     else:
         stack.switch()

@@ -143,13 +143,16 @@ class BaseM(M):
         if gp.id == MAIN or hasattr(gp, "exc"):
             g_ended(self.sched, gp)
 
-    def start_fresh(self, gp: G) -> None:
-        """Give a fresh G a carrier and switch to it; only on g0."""
+    def start_fresh(self) -> None:
+        """Give the current G, a fresh one, a carrier and switch to it; only on g0."""
+        gp: Any = self.curg
         if self.free:
             stack = gp.stack = self.free.pop()
+            del gp
             stack.switch()
         else:
             stack = gp.stack = self.sched.port.new_stack(self, carrier)
+            del gp
             stack.switch(stack, self)
 
     def gopark(self, gp: G, lock: Any, reason: str) -> None:

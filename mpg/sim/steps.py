@@ -97,12 +97,12 @@ class Steps:
         port.busy += port.time - self.since
         self.since = -1
 
-    def execute(self: Any, gp: G) -> None:
+    def execute(self: Any) -> None:
         port = self.port
         port.step(self, port.costs.switch)
         self.since = port.time
-        port.running = gp
-        super().execute(gp)  # type: ignore[misc]
+        port.running = self.nextg
+        super().execute()  # type: ignore[misc]
         self.stop_running()
 
     def leave(self: Any, gp: G, lock: Any, reason: str) -> Any:
