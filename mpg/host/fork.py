@@ -14,6 +14,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from ..current import PLAIN, runs, tls
+from ..sched.join import Joiners
 from ..sched.policy import MAIN
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def after_in_child() -> None:
     if mp is not PLAIN and mp.curg is not None:
         mp.sched.main = mp.curg  # its end is now the end of everything
         mp.curg.id = MAIN
+        mp.curg.joiners = Joiners(mp.curg)  # a G whose end matters; those who join it are the parent's
         mp.sched.ended = exit_child
     if tls.call is not None:  # on a spare M
         tls.call.ended = exit_child

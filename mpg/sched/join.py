@@ -19,7 +19,7 @@ from .waitq import Sudog, WaitQ, object_seq
 if TYPE_CHECKING:
     from .g import G
 
-__all__ = ["join", "joiners_of", "wake_joiners"]
+__all__ = ["Joiners", "join", "joiners_of", "wake_joiners"]
 
 
 class Joiners:
@@ -68,10 +68,12 @@ def join(gp: G, timeout: float | None) -> None:
 
 def joiners_of(gp: G) -> Joiners:
     """Who is to be told of the end of `gp`; from now on somebody is."""
-    with _create:
-        joiners: Joiners | None = gp.joiners
-        if joiners is None:
-            joiners = gp.joiners = Joiners(gp)
+    joiners: Joiners | None = gp.joiners
+    if joiners is None:
+        with _create:
+            joiners = gp.joiners
+            if joiners is None:
+                joiners = gp.joiners = Joiners(gp)
     return joiners
 
 

@@ -41,15 +41,24 @@ def forker():
         sys.exit("that is all")
     print("the child")
 
+def tell(answer):
+    status = forker()
+    if os.getpid() == parent:
+        answer.send(status)
+
 def main():
     mpg.go(bystander)
     mpg.gosched()
     if place == "to_thread":
         status = mpg.to_thread(forker)
-    else:
+    elif place == "a G":
         g = mpg.go(forker)
         g.join()
         status = g.result
+    else:
+        answer = mpg.Chan()
+        mpg.go(tell, answer)
+        status = answer.recv()
     print("status", status, flush=True)
 
 mpg.run(main, procs=2)
@@ -66,7 +75,7 @@ mpg.run(main, procs=2)
         ("exit with a message", "status 1\n"),
     ],
 )
-@pytest.mark.parametrize("place", ["a G", "to_thread"])
+@pytest.mark.parametrize("place", ["a G", "a G that nobody joins", "to_thread"])
 def test_fork(how: str, out: str, place: str) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, how, place]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
