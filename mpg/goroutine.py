@@ -94,11 +94,11 @@ def gosched() -> None:
     turns = mp.turns
     if turns and mp.next is None:  # `PinnedM.leave` where nothing but the G's that take turns is queued
         mp.turns = turns - 1
+        nxt = mp.gq.popleft()  # a signal handler that comes after this call finds `gp` running still
         gp.atomicstatus = GRUNNABLE
         gp.waiting = None
-        gq = mp.gq
-        gq.append(gp)
-        mp.curg = nxt = gq.popleft()
+        mp.gq.append(gp)
+        mp.curg = nxt
         rec = mp.rec
         if rec is not None:
             now = rec.now() if rec.foretold is GOSCHED else 0

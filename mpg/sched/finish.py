@@ -92,7 +92,7 @@ def unwind_g(mp: M, gp: G) -> None:
         resume = stack.switch
     else:
         gp.pending = gp.wake_exc = None
-        resume = partial(stack.throw, Unwind())
+        resume = partial(stack.throw, Unwind)  # no instance: it would keep the frames of `gp` for g0 to clear
     gp.atomicstatus = GRUNNING
     mp.curg = gp
     resume()

@@ -54,6 +54,10 @@ def acquirep(mp: M, pp: P) -> None:
     pp.preempt = False
     if pp.ticket < mp.ticket:
         pp.ticket = mp.ticket
+    if pp.last is not mp:
+        if pp.last is not None:  # its G's may be in the queues of that M too
+            pp.bare = 0
+        pp.last = mp
     mp.p = pp
     if mp.rec is not None:
         mp.rec.acquire(mp, pp)

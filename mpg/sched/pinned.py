@@ -37,6 +37,10 @@ class PinnedM(BaseM):
 
     def leave(self, gp: G, lock: Any, reason: str) -> Stack:
         """Running to waiting, or to runnable; the stack to switch to: that of the next G, or g0 (see `BaseM.leave`)."""
+        if gp.listed is None:
+            gp.listed = self.gs
+            gp.wake_exc = None
+            self.gs[gp] = None
         if lock is not None:
             gp.waitreason = reason
             gp.atomicstatus = GWAITING
@@ -56,10 +60,6 @@ class PinnedM(BaseM):
                 self.gq.append(gp)
             else:
                 put(self, pp, gp)
-        if gp.listed is None:
-            gp.listed = self.gs
-            gp.wake_exc = None
-            self.gs[gp] = None
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
             gp.since = pp.seen_when
             tick = pp.schedtick

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..status import GRUNNABLE, GSYSCALL, GWAITING
 from .idle import pidleget_locked
 from .mlife import startm, wakep
-from .policy import GOID_BATCH, RING
+from .policy import GOID_BATCH
 from .runq import put, put_global_locked, put_global_started, put_next
 from .turns import end_turns
 
@@ -45,7 +45,7 @@ def newproc(mp: Any, gp: G) -> None:
                 pass
             else:
                 ring = pp.ring
-                if mp.lq or len(ring) >= RING:
+                if mp.lq or len(ring) >= pp.bare:
                     put(mp, pp, old)
                 else:
                     ring.append(old)

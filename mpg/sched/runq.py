@@ -6,7 +6,8 @@
   plus the newcomer go to the global side, in order.
 * "global" means the shared global queue merged by ticket with the M's `gq`.
 * Each entry gets a new ticket from the P whenever it is queued, so every queue is sorted by ticket. A fresh G that
-  is queued while `lq` is empty needs none: it has 0, or an old one, and is older than all that will come into `lq`.
+  is queued while `lq` is empty, on a P that has had one M only, needs none: it has 0, and is older than all that will
+  come into `lq`.
 * `ring`, `runnext` and the global queue hold only G's that any M may run.
 
 Only the M that holds the P calls these functions. Every removal from a shared cell is one atomic pop whose failure

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..status import PIDLE
-from .policy import FAIR_TICK, SLICE_NS, SPIN_SHARE
+from .policy import FAIR_TICK, RING, SLICE_NS, SPIN_SHARE
 
 if TYPE_CHECKING:
     from ..port import Lock, Port
@@ -168,11 +168,13 @@ class P:
     """The right to run G's, and a queue of fresh ones."""
 
     __slots__ = (
+        "bare",
         "fair_at",
         "fair_tick",
         "global_hint",
         "helpers",
         "id",
+        "last",
         "leave",
         "m",
         "nexttick",
@@ -214,6 +216,8 @@ class P:
         self.nexttick = 0  # executes that inherited one
         self.syscalltick = 0
         self.ticket = 1  # 0 is for a G that needs none: see `runq.py`
+        self.last: M | None = None  # the M that has held it
+        self.bare = RING  # so many may be in the ring without tickets; none once another M has held it
         self.fair_tick = sched.fair_tick
         self.fair_at = 0  # no slice before this one is a multiple of that
         # Written by others, read on the hot path.

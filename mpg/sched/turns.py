@@ -10,7 +10,7 @@ lower than any that come later.
 Turns end when they are used up, and with whatever else a scheduling point would notice, `M.next` excepted, which
 `gosched` looks at: a fresh G, a timer, the doorbell, a system call, the way to g0, anything that is queued, any call of
 `pick`. Then the two queues are what they would be. An M on its g0 has no turns. What other M's put into the global
-queue may be overlooked until the next 61st slice, which is there for that.
+queue may be overlooked until the next 61st slice, which is there for that, and comes after those who took turns then.
 
 `P.schedtick` counts turns when they are granted, so it has reached `fair_at` and all but `gosched` ask `pick`.
 `P.slices` counts those that have been taken.
@@ -40,7 +40,8 @@ def begin_turns(mp: M, pp: P) -> None:
         and not (pp.when or pp.ring or pp.runnext or pp.global_hint)
         and mp.next is None
         and pp.schedtick < pp.fair_at
-        and len(mp.lq) + len(mp.gq) < GLOBAL_BATCH
+        and 0 < len(mp.lq) + len(mp.gq) < GLOBAL_BATCH
+        and not any(gp.stack is None for q in (mp.lq, mp.gq) for gp in q)  # placed here, and not begun
     ):
         local = len(mp.lq)
         mp.lq.extend(mp.gq)
@@ -51,6 +52,8 @@ def begin_turns(mp: M, pp: P) -> None:
         period = len(mp.gq) + 1
         mp.rotation = (local - turns) % period + period
         mp.turns = turns
+        if pp.when or pp.ring or pp.runnext:  # by a signal handler, meanwhile
+            end_turns(mp)
 
 
 def end_turns(mp: M) -> None:
@@ -60,10 +63,11 @@ def end_turns(mp: M) -> None:
     """
     pp = mp.p
     assert pp is not None
-    turns, mp.turns = mp.turns, 0
-    pp.schedtick -= turns
     lq, gq = mp.lq, mp.gq
-    local = (mp.rotation + turns) % (len(gq) + 1)
+    period = len(gq) + 1
+    turns, mp.turns = mp.turns, 0  # from here on no call, so no signal handler that would end them again
+    pp.schedtick -= turns
+    local = (mp.rotation + turns) % period
     mp.rotation = 0
     for _ in range(local):
         lq.append(gq.popleft())

@@ -235,7 +235,9 @@ class HotPen(Foretelling):
         self.calm = False
         self.foretold = None
         g = mp.curg
-        if gp.wake_exc is not None:
+        if (
+            getattr(gp, "wake_exc", None) is not None
+        ):  # not set if it is claimed before its first park has begun
             how = ABORT
         else:
             how = READY if g is not None else self.cause

@@ -9,14 +9,17 @@ from unittest import mock
 from explorer.modelling import beside, model
 
 import mpg
+from mpg.current import tls
 from mpg.explorer import pause, window
-from mpg.sched import ready, runq
+from mpg.sched import runq
 
 
 @contextmanager
 def small_rings() -> Iterator[None]:
     """Rings of 4, of which 2 spill."""
-    with mock.patch.multiple(runq, RING=4, OVERFLOW=2), mock.patch.object(ready, "RING", 4):
+    for pp in tls.m.sched.allp:
+        pp.bare = min(pp.bare, 4)
+    with mock.patch.multiple(runq, RING=4, OVERFLOW=2):
         yield
 
 
