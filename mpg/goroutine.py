@@ -65,7 +65,8 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
     gp.site_lasti = frame.f_lasti
     gp.ticket = 0
     gp.waitreason = ""
-    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = gp.sg = gp.pending = gp.joiners = None
+    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
+    gp.sg = gp.wake_exc = gp.pending = gp.joiners = None
     mp.newproc(gp)
     return gp
 

@@ -66,7 +66,7 @@ class G:
     since: int  # set when it parks
     waiting: Any  # has cancel(gp) -> bool while the wait can be withdrawn
     sg: Sudog | None  # reused by plain waits
-    wake_exc: BaseException | None  # raised by the park that `abort` ended; set when it first parks
+    wake_exc: BaseException | None  # raised by the park that `abort` ended
     pending: BaseException | None  # raised at the next operation
     result: Any  # set at the end
     exc: BaseException  # set if it has failed
@@ -135,7 +135,8 @@ def new_g(
     gp.site_lasti = site_lasti
     gp.ticket = 0
     gp.waitreason = ""
-    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = gp.sg = gp.pending = gp.joiners = None
+    gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
+    gp.sg = gp.wake_exc = gp.pending = gp.joiners = None
     return gp
 
 

@@ -47,7 +47,6 @@ class MovableM(BaseM):
         """g0, which commits; `gp` goes on on whichever M runs it next."""
         if gp.listed is None:
             gp.listed = self.sched.gs
-            gp.wake_exc = None
             self.sched.gs[gp] = None
         gp.since = self.now()
         if self.rec is not None:

@@ -39,7 +39,6 @@ class PinnedM(BaseM):
         """Running to waiting, or to runnable; the stack to switch to: that of the next G, or g0 (see `BaseM.leave`)."""
         if gp.listed is None:
             gp.listed = self.gs
-            gp.wake_exc = None
             self.gs[gp] = None
         if lock is not None:
             gp.waitreason = reason

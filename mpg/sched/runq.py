@@ -83,7 +83,7 @@ def pick(mp: M, pp: P) -> G | None:
     if mp.rotation:
         end_turns(mp)
     tick = pp.schedtick
-    fair = calm = False
+    fair = calm = False  # this slice looks at the global side first; it is the first after one that did
     if tick >= pp.fair_at:
         ahead = -tick % pp.fair_tick
         if mp.fifo:

@@ -235,9 +235,7 @@ class HotPen(Foretelling):
         self.calm = False
         self.foretold = None
         g = mp.curg
-        if (
-            getattr(gp, "wake_exc", None) is not None
-        ):  # not set if it is claimed before its first park has begun
+        if gp.wake_exc is not None:
             how = ABORT
         else:
             how = READY if g is not None else self.cause

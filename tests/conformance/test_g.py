@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conformance.gs import REASONS, line_of, stuck
-from conformance.worlds import World, join_all, park, until
+from conformance.worlds import World, is_parked, join_all, park, until
 
 import mpg
 
@@ -133,6 +133,50 @@ def test_statuses(world: World) -> None:
 @pytest.mark.parametrize("reason", REASONS)
 def test_wait_reasons_are_in_the_words_of_go(world: World, reason: str) -> None:
     world.run(lambda: park(REASONS[reason], reason=reason).status)
+
+
+def test_who_keeps_a_g_does_not_keep_those_that_were_unwound(world: World) -> None:
+    class Waits:
+        def __call__(self) -> None:
+            mpg.Chan[int]().recv()
+
+    def main() -> Any:
+        for _ in range(5):
+            one = Waits()
+            gs.append(weakref.ref(one))
+            mpg.go(one)
+            del one
+            mpg.gosched()
+        kept = mpg.go(int)
+        kept.join()
+        return kept
+
+    gs: list[Any] = []
+    kept = world.run(main)
+    gc.collect()
+    assert kept.status == "dead"
+    assert not any(g() for g in gs)
+
+
+def test_what_an_unwound_g_held_dies_in_it(world: World) -> None:
+    log: list[Any] = []
+
+    class Held:
+        def __del__(self) -> None:
+            log.append(mpg.current_g())
+
+    def holder() -> None:
+        held = Held()
+        mpg.Chan[int]().recv()
+        del held
+
+    def main() -> Any:
+        g = mpg.go(holder)
+        until(lambda: is_parked(g))
+        return g
+
+    g = world.run(main)
+    assert log == [g]
 
 
 def test_results_that_nobody_wants_any_more_are_not_kept(world: World) -> None:

@@ -12,8 +12,10 @@ import mpg
 from mpg.current import tls
 from mpg.explorer import pause, thread, window
 from mpg.sched.g import new_g
+from mpg.sched.idle import pidletake_locked, retire_locked
 from mpg.sched.ready import new_goid
 from mpg.sched.runq import put_global_locked
+from mpg.sched.timers import RTimer, add_timer
 from mpg.status import GRUNNABLE
 
 TICK = 4  #: in place of 61
@@ -27,9 +29,12 @@ def take_turns(tick: int = TICK) -> Callable[[], Any]:
         while going:
             mpg.gosched()
 
-    tls.m.p.fair_tick = tick
+    tls.m.p.fair_tick = TICK
     mpg.go(other)
     yield_until(lambda: tls.m.turns > 1)
+    if tick > TICK:
+        tls.m.p.fair_tick = tick
+        yield_until(lambda: tls.m.turns > TICK)
     return going.clear
 
 
@@ -103,4 +108,32 @@ def global_queue_against_turns() -> None:
         mpg.gosched()
     pause()
     yield_until(lambda: ran, TICK)
+    end()
+
+
+@model("host", procs=2)
+def moved_timers_against_turns() -> None:
+    """An idle P dies, and its timers come to the P of those who take turns: from then on these look at the clock."""
+    mp, pp = tls.m, tls.m.p
+    dying = next(p for p in mp.sched.allp if p is not pp)
+    mp.p = dying
+    add_timer(mp, RTimer(lambda mp, arg, when: None, None), 1 << 60)
+    mp.p = pp
+    pp.procs = 1
+    with mp.sched.lock:
+        assert pidletake_locked(mp.sched, dying)  # or another M would run the other G
+
+    def retire(sched: Any) -> None:
+        with sched.lock:
+            retire_locked(sched, dying)
+
+    end = take_turns(1000)
+    with window():
+        sysmon_does(retire)
+        mpg.gosched()
+        mpg.gosched()
+    pause()
+    assert pp.when
+    mpg.gosched()
+    assert not mp.turns
     end()

@@ -11,9 +11,11 @@ from mpg.port import HOST_GIL
 from mpg.sched import runq
 from mpg.sched.g import G, new_g
 from mpg.sched.idle import retire_locked
+from mpg.sched.mlife import acquirep, releasep
 from mpg.sched.pinned import PinnedM
 from mpg.sched.steal import grab
 from mpg.sched.structs import P, Sched
+from mpg.sched.timers import RTimer, add_timer
 
 
 class FakePort(SimpleNamespace):
@@ -175,6 +177,32 @@ def test_what_a_dying_p_leaves_goes_to_the_head_of_the_global_queue():
     assert [gp.id for gp in b.sched.globq] == [4, 5, 3]
     assert [gp.ticket for gp in b.sched.globq] == [7, 7, 7]
     assert b.sched.allp == [b.pp]
+
+
+def test_a_p_that_comes_back_has_what_was_made_meanwhile_behind_what_waits():
+    b = Bench(procs=2)
+    mp, other = b.ms
+    other.p = None
+    acquirep(mp, b.pp)
+    mp.newproc(b.fresh())
+    mp.newproc(b.fresh())
+    runq.put(mp, b.pp, b.started())
+    acquirep(other, releasep(mp))
+    other.newproc(b.fresh())
+    other.newproc(b.fresh())
+    other.newproc(b.fresh())
+    acquirep(mp, releasep(other))
+    assert b.drain() == [6, 1, 3, 2, 4, 5]
+
+
+def test_the_heir_of_a_p_with_timers_is_told():
+    b = Bench(procs=2)
+    add_timer(b.ms[1], RTimer(lambda mp, arg, when: None, None), 5)
+    assert not b.mp.attn
+    b.ms[1].p = None
+    retire_locked(b.sched, b.sched.allp[1])
+    assert b.pp.when == 5
+    assert b.mp.attn
 
 
 def test_what_a_locked_m_may_run():

@@ -26,4 +26,11 @@ TWINS = (
         "        mp.turns = turns\n",
         "        mp.turns = turns + 100\n",
     ),
+    Twin(
+        "nobody tells the heir of a P with timers",
+        "moved_timers_against_turns-host",
+        "sched/idle.py",
+        "        heir.m.ring_bell()\n",
+        "        pass\n",
+    ),
 )
