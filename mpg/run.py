@@ -132,7 +132,7 @@ def run(
             finish(sched, port, m0, shutdown_timeout)
         raise
     finally:
-        tls.m = PLAIN
+        port.disown(m0)
         runs.pop(sched.run_id, None)
         if recorder is not None:
             recorder.end()

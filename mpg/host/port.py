@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from ..current import HOST_WORLD, TokenLock, tls
+from ..current import HOST_WORLD, PLAIN, TokenLock, tls
 from ..port import HOST, HOST_GIL, Capabilities, Rng, Stack
 from ..sched.doorbell import checkpoint
 from ..sched.mlife import post
@@ -97,6 +97,16 @@ class HostPort:
             )  # of a dead thread it would be undefined
         tls.m = mp
 
+    def disown(self, mp: M) -> None:
+        """The calling thread, which may be about to end, is no longer `mp`.
+
+        Who keeps the M must not keep the g0: for one that is still referred to greenlet, some time after the end of
+        its thread and in whatever frame the main thread is in then, imports `gc` and searches the heap for who refers
+        to it. In the frame that makes a named tuple, which has no builtins, that import fails and is reported.
+        """
+        tls.m = PLAIN
+        mp.g0 = None
+
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:
         def main() -> None:
             self.adopt(mp)
@@ -104,7 +114,10 @@ class HostPort:
                 # It runs no code of the program's, so signals go to threads that do: to the one whose sleep they are
                 # to end. (Other M's must not: what they start as processes would inherit it.)
                 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-            run(mp)
+            try:
+                run(mp)
+            finally:
+                self.disown(mp)
 
         thread = threading.Thread(target=Context().run, args=(main,), name=f"mpg-M{mp.id}", daemon=True)
         mp.thread = thread

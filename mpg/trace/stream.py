@@ -78,11 +78,7 @@ class Stream:
 
 
 class Chunk:
-    """Records that nobody writes to any more, packed by what is quickest: struct.pack takes twice as long as `marshal`.
-
-    No named tuple: those are made in a frame without builtins, where greenlet, which is told of threads that have ended
-    at any bytecode, finds no `__import__` and complains.
-    """
+    """Records that nobody writes to any more, packed by what is quickest: struct.pack takes twice as long."""
 
     __slots__ = ("first", "last", "loose", "n", "rows")
 

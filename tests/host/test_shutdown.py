@@ -105,6 +105,23 @@ def test_two_hundred_runs() -> None:
     assert left_over() == before
 
 
+@pytest.mark.parametrize("procs", [1, 4])
+def test_a_thread_that_ends_has_no_heap_searched(procs: int) -> None:
+    """Greenlet does that, in the middle of anything, for a g0 that somebody keeps: here all that a run has made."""
+
+    def main() -> list[mpg.G]:
+        gs = [mpg.go(mpg.gosched) for _ in range(10)] + [mpg.go(mpg.Chan().recv)]
+        until(lambda: gs[-1].status == "waiting")
+        with mpg.blocking():
+            mpg.stall(0.001)
+        return gs
+
+    before = greenlet.get_clocks_used_doing_optional_cleanup()
+    kept = [mpg.run(main, procs=procs) for _ in range(20)]
+    assert len(kept) == 20
+    assert greenlet.get_clocks_used_doing_optional_cleanup() == before
+
+
 def test_calls_in_progress_are_named() -> None:
     gate = threading.Event()
 
