@@ -11,7 +11,7 @@ from .arguments import MAX_PROCS, check_arguments, whole
 from .current import tls
 from .errors import Goexit
 from .sched.doorbell import checkpoint
-from .sched.g import G, new_g
+from .sched.g import G, WithKwargs, new_g
 from .sched.mlife import procresize
 from .sched.ready import new_goid, new_goids
 from .status import GOSCHED, GRUNNABLE, GRUNNING
@@ -59,14 +59,15 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
     gp.id = goid
     gp.fn = fn
     gp.args = args
-    gp.kwargs = kwargs
     gp.context = copy_context()
     gp.site = frame.f_code
     gp.site_lasti = frame.f_lasti
     gp.ticket = 0
     gp.waitreason = ""
     gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
-    gp.sg = gp.wake_exc = gp.pending = gp.joiners = None
+    gp.sg = gp.wake_exc = gp.joiners = None
+    if kwargs:
+        gp.fn = WithKwargs(fn, kwargs)
     mp.newproc(gp)
     return gp
 
@@ -80,7 +81,7 @@ def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
         checkpoint(mp)
         mp = tls.m
     frame = _getframe(depth)
-    gp = new_g(new_goid(mp), fn, args, None, copy_context(), frame.f_code, frame.f_lasti)
+    gp = new_g(new_goid(mp), fn, args, copy_context(), frame.f_code, frame.f_lasti)
     mp.newproc(gp)
     return gp
 

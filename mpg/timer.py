@@ -250,7 +250,7 @@ class FuncTimer:
 
 def start_func(mp: Any, timer: FuncTimer, when: int) -> None:
     site = getattr(timer._fn, "__code__", None)
-    mp.newproc(new_g(new_goid(mp), timer._fn, timer._args, None, timer._context.copy(), site, 0))
+    mp.newproc(new_g(new_goid(mp), timer._fn, timer._args, timer._context.copy(), site))
 
 
 def current_m(what: str) -> Any:

@@ -141,7 +141,7 @@ class Server:
         if mp is sched.m0:
             route_term(sched)
             return
-        gp = new_g(new_goid(mp), route_term, (sched,), None, copy_context())
+        gp = new_g(new_goid(mp), route_term, (sched,), copy_context())
         newproc_on(mp, gp, sched.m0)
         with contextlib.suppress(TimeoutError):
             gp.join(ROUTED)
@@ -182,17 +182,17 @@ class Server:
         """A G that accepts on another M, while the M of the accept loop may be stuck. Called by sysmon."""
         if self._draining:
             return None
-        return new_g(0, self._help, (), None, self._context.copy(), None, 0)
+        return new_g(0, self._help, (), self._context.copy())
 
     def _help(self) -> None:
         gp = tls.m.curg
-        if gp.pending is None:  # else the stuck M was back before we began
+        if gp not in tls.m.sched.pending:  # else the stuck M was back before we began
             self._accept_loop()
 
     def _start(self, conn: Conn) -> None:
         """Start the handler's G."""
         mp = tls.m
-        gp = new_g(new_goid(mp), self._run, (conn,), None, self._context.copy(), None, 0)
+        gp = new_g(new_goid(mp), self._run, (conn,), self._context.copy())
         gp.name = func_name(self.handler)
         spread = mp.sched.caps.parallel and mp.sched.gomaxprocs > 1
         with self._lock:

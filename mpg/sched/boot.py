@@ -65,11 +65,10 @@ def boot(
         m0.rec.bare(ProcsChange, procs)
         m0.rec.bare(MStart)
     acquirep(m0, sched.allp[0])
-    gp = sched.main = new_g(new_goid(m0), main, args, None, context, None, 0)
+    gp = sched.main = new_g(new_goid(m0), main, args, context)
     gp.name = func_name(main)
     gp.atomicstatus = GRUNNABLE
     joiners_of(gp)
-    m0.created = 1
     if m0.rec is not None:
         m0.rec.create(m0, gp)
     sched.allp[0].schedtick = 1  # main began a slice

@@ -42,8 +42,8 @@ def checkpoint(mp: Any, *objects: Any) -> None:
     if mp.insyscall:
         raise RuntimeError("mpg operation inside mpg.blocking(): this M may have lost its P")
     stopping = attend(mp)
-    if gp.pending is not None:
-        exc, gp.pending = gp.pending, None
+    if gp in mp.sched.pending:
+        exc = mp.sched.pending.pop(gp)
         try:
             raise exc
         finally:
@@ -68,7 +68,7 @@ def giving_back(mp: Any, obj: Any) -> None:
     It is done first: an exception that is on its way, or the end of the run, is met by the next operation.
     """
     gp = mp.curg
-    if gp is None or mp.insyscall or not (mp.sched.stopping or gp.pending is not None):
+    if gp is None or mp.insyscall or not (mp.sched.stopping or gp in mp.sched.pending):
         checkpoint(mp, obj)
 
 
@@ -100,7 +100,7 @@ def attend(mp: M) -> bool:
     if mp.sigterm:
         mp.sigterm = False
         for drain in list(sched.on_term):
-            mp.newproc(new_g(new_goid(mp), drain, (), None, copy_context(), None, 0))
+            mp.newproc(new_g(new_goid(mp), drain, (), copy_context()))
     if mp.pendings:
         mp.pendings = [gp for gp in mp.pendings if still_pending(mp, gp)]
         if mp.pendings:
@@ -135,21 +135,20 @@ def arrive(mp: M, gp: G) -> None:
 
 def still_pending(mp: M, gp: G) -> bool:
     """Has `gp` yet to meet its exception? It may have parked again in the middle of an operation (`Mutex.lock`)."""
-    exc = gp.pending
-    if exc is None or gp.atomicstatus == GDEAD:
-        return False
-    if gp.atomicstatus == GWAITING:
-        gp.pending = None
-        if abort(mp, gp, exc):
-            return False
-        gp.pending = exc
-    return True
+    pending = mp.sched.pending
+    if gp.atomicstatus == GDEAD:
+        pending.pop(gp, None)
+    elif gp in pending and gp.atomicstatus == GWAITING:
+        exc = pending.pop(gp)
+        if not abort(mp, gp, exc):
+            pending[gp] = exc
+    return gp in pending
 
 
 def interrupt(mp: M, gp: G, exc: BaseException) -> None:
     """Raise `exc` in a G of this M: out of its park if that can be withdrawn, else at its next operation."""
     if not abort(mp, gp, exc) and gp.atomicstatus != GDEAD:
-        gp.pending = exc
+        mp.sched.pending[gp] = exc
         mp.pendings.append(gp)
         mp.attn = True
 

@@ -88,10 +88,11 @@ def unwind_g(mp: M, gp: G) -> None:
         return
     stack: Any = gp.stack
     if was_claimed(mp, gp):  # it has what it waited for, and must not lose it
-        gp.pending = Unwind()
+        mp.sched.pending[gp] = Unwind()
         resume = stack.switch
     else:
-        gp.pending = gp.wake_exc = None
+        mp.sched.pending.pop(gp, None)
+        gp.wake_exc = None
         resume = partial(stack.throw, Unwind)  # no instance: it would keep the frames of `gp` for g0 to clear
     gp.atomicstatus = GRUNNING
     mp.curg = gp

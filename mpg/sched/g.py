@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..current import user_calls
 from ..status import GSTATUS
 
 if TYPE_CHECKING:
     from ..port import Stack
     from .waitq import Sudog
 
-__all__ = ["G", "func_name", "inner", "new_g"]
+__all__ = ["G", "WithKwargs", "func_name", "inner", "new_g"]
 
 
 class G:
@@ -32,9 +33,7 @@ class G:
         "home",
         "id",
         "joiners",
-        "kwargs",
         "listed",
-        "pending",
         "result",
         "sg",
         "since",
@@ -51,7 +50,6 @@ class G:
     id: int
     fn: Any
     args: Any
-    kwargs: dict[str, Any] | None
     context: Any
     site: Any  # the code object that said go, and where in it
     site_lasti: int
@@ -67,7 +65,6 @@ class G:
     waiting: Any  # has cancel(gp) -> bool while the wait can be withdrawn
     sg: Sudog | None  # reused by plain waits
     wake_exc: BaseException | None  # raised by the park that `abort` ended
-    pending: BaseException | None  # raised at the next operation
     result: Any  # set at the end
     exc: BaseException  # set if it has failed
     joiners: Any  # who is to be told of its end; there always is somebody if it has failed, and for main
@@ -119,7 +116,6 @@ def new_g(
     goid: int,
     fn: Callable[..., Any],
     args: tuple[Any, ...],
-    kwargs: dict[str, Any] | None,
     context: Any,
     site: Any = None,
     site_lasti: int = 0,
@@ -129,15 +125,31 @@ def new_g(
     gp.id = goid
     gp.fn = fn
     gp.args = args
-    gp.kwargs = kwargs
     gp.context = context
     gp.site = site
     gp.site_lasti = site_lasti
     gp.ticket = 0
     gp.waitreason = ""
     gp._name = gp.home = gp.stack = gp.listed = gp.waiting = None
-    gp.sg = gp.wake_exc = gp.pending = gp.joiners = None
+    gp.sg = gp.wake_exc = gp.joiners = None
     return gp
+
+
+class WithKwargs:
+    """The function of a G that is given keyword arguments: a G has no field for what most do not have."""
+
+    __slots__ = ("func", "kwargs")
+
+    def __init__(self, func: Callable[..., Any], kwargs: dict[str, Any]) -> None:
+        self.func = func
+        self.kwargs = kwargs
+
+    def __call__(self, *args: Any) -> Any:
+        kwargs, self.kwargs = self.kwargs, {}  # who keeps the G is not to keep them
+        return self.func(*args, **kwargs)
+
+
+user_calls.add(WithKwargs.__call__.__code__)
 
 
 def inner(fn: Any) -> Any:

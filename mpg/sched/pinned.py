@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..current import user_calls
 from ..status import GDEAD, GOSCHED, GRUNNABLE, GRUNNING, GWAITING
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
-from .stacks import BaseM
+from .stacks import BaseM, died_of
 from .timers import add_timer
 from .turns import end_turns
 
@@ -23,11 +24,58 @@ if TYPE_CHECKING:
 __all__ = ["PinnedM"]
 
 
+def pinned_carrier(me: Any, mp: Any) -> None:
+    """`carrier`, with the most frequent case of `goexit0` written out: a fresh G after one that has never parked."""
+    gp = mp.curg
+    while gp is not None:
+        me.gr_context = gp.context
+        try:
+            gp.result = gp.fn(*gp.args)
+        except BaseException as exc:
+            died_of(gp, exc)
+        gp.args = gp.context = None  # while it can still park: a `__del__` may do so
+        gp.atomicstatus = GDEAD
+        pp = mp.p
+        if (
+            mp.attn  # else there is a P
+            or gp.listed is not None
+            or gp.joiners is not None
+            or pp.when
+            or mp.lq
+            or mp.next is not None
+            or pp.runnext
+            or (tick := pp.schedtick) >= pp.fair_at
+        ):
+            gp = nxt = None  # or a carrier that waits would keep the result of its last G
+            gp = mp.reuse(me)
+            continue
+        try:
+            nxt = pp.ring.popleft()
+        except IndexError:
+            gp = nxt = None
+            gp = mp.reuse(me)
+            continue
+        pp.schedtick = tick + 1
+        mp.ended += 1
+        gp.stack = None
+        nxt.home = mp
+        nxt.stack = me
+        mp.curg = nxt
+        nxt.atomicstatus = GRUNNING
+        if mp.rec is not None:
+            mp.rec.switch(mp, pp, gp, nxt)
+        gp = nxt
+
+
+user_calls.add(pinned_carrier.__code__)
+
+
 class PinnedM(BaseM):
     """An M whose G's never leave it once started."""
 
     __slots__ = ()
 
+    carrier = staticmethod(pinned_carrier)
     takes_turns = True
 
     def arm(self, t: RTimer, until: int, lock: Any) -> Any:
@@ -118,40 +166,11 @@ class PinnedM(BaseM):
 
     def goexit0(self, me: Any) -> G | None:
         """The current G has ended: the next one to run on its carrier `me`, or None to let that end (Go: goexit0)."""
-        gp: Any = self.curg
-        gp.atomicstatus = GDEAD
-        pp = self.p
-        if (
-            pp is None
-            or self.attn
-            or gp.listed is not None
-            or gp.joiners is not None
-            or pp.when
-            or self.lq
-            or self.next is not None
-            or pp.runnext
-            or pp.schedtick >= pp.fair_at
-        ):
-            del gp  # or this frame would keep it while the carrier waits
-            return self.goexit0_slow(me)
-        try:  # the most frequent case, a fresh G after one that has never parked, written out
-            nxt = pp.ring.popleft()
-        except IndexError:
-            del gp
-            return self.goexit0_slow(me)
-        pp.schedtick += 1
-        self.ended += 1
-        gp.stack = None
-        nxt.home = self
-        nxt.stack = me
-        self.curg = nxt
-        nxt.atomicstatus = GRUNNING
-        if self.rec is not None:
-            self.rec.switch(self, pp, gp, nxt)
-        return nxt  # type: ignore[no-any-return]
+        self.curg.atomicstatus = GDEAD  # type: ignore[union-attr]
+        return self.reuse(me)
 
-    def goexit0_slow(self, me: Any) -> G | None:
-        """The rest of `goexit0`."""
+    def reuse(self, me: Any) -> G | None:
+        """As `goexit0`, when others have been told."""
         gp: Any = self.curg
         self.end(gp)
         pp = self.p

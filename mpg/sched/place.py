@@ -50,7 +50,6 @@ def newproc_on(mp: M, gp: G, target: M | None) -> None:
         return
     gp.home = target
     gp.atomicstatus = GRUNNABLE
-    mp.created += 1
     if mp.rec is not None:
         mp.rec.create(mp, gp)
     if not post(target, gp):  # it has ended, as the whole run is about to

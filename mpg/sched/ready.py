@@ -25,7 +25,6 @@ def newproc(mp: Any, gp: G) -> None:
     """Queue a fresh G to run next (Go: newproc)."""
     gp.atomicstatus = GRUNNABLE
     pp = mp.p
-    mp.created += 1
     rec = mp.rec
     if rec is not None:
         rec.create(mp, gp)
@@ -144,5 +143,7 @@ def new_goids(mp: M) -> int:
     with sched.lock:
         goid = sched.goidgen
         sched.goidgen = goid + GOID_BATCH
+    mp.goids += GOID_BATCH
+    mp.goid = goid
     mp.goid_end = goid + GOID_BATCH
     return goid

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ..port import Stack
     from .g import G
 
-__all__ = ["BaseM", "carrier"]
+__all__ = ["BaseM", "carrier", "died_of"]
 
 
 def carrier(me: Any, mp: Any) -> None:
@@ -57,23 +57,24 @@ def carrier(me: Any, mp: Any) -> None:
     while gp is not None:
         me.gr_context = gp.context
         try:
-            if gp.kwargs:
-                gp.result = gp.fn(*gp.args, **gp.kwargs)
-            else:
-                gp.result = gp.fn(*gp.args)
-        except Goexit:
-            gp.result = Goexit  # for main, whose end would otherwise end the run
-        except Unwind:
-            pass
+            gp.result = gp.fn(*gp.args)
         except BaseException as exc:
-            gp.exc = exc
-            joiners_of(gp)
-        gp.args = gp.kwargs = gp.context = None  # while it can still park: a `__del__` may do so
+            died_of(gp, exc)
+        gp.args = gp.context = None  # while it can still park: a `__del__` may do so
         gp = None  # or a carrier that waits would keep the result of its last G
         gp = mp.goexit0(me)
 
 
 user_calls.add(carrier.__code__)
+
+
+def died_of(gp: G, exc: BaseException) -> None:
+    """What the function of `gp` has raised says how it ended."""
+    if isinstance(exc, Goexit):
+        gp.result = Goexit  # for main, whose end would otherwise end the run
+    elif not isinstance(exc, Unwind):
+        gp.exc = exc
+        joiners_of(gp)
 
 
 class BaseM(M):
@@ -84,6 +85,7 @@ class BaseM(M):
     takes_turns = (
         False  #: may `gosched` go from G to G without asking `pick`? Not where steps are charged for
     )
+    carrier = staticmethod(carrier)
     fifo = True  #: local queues are that; a simulation's policy may say otherwise
 
     def post(self, gp: G) -> None:
@@ -151,7 +153,7 @@ class BaseM(M):
             del gp
             stack.switch()
         else:
-            stack = gp.stack = self.sched.port.new_stack(self, carrier)
+            stack = gp.stack = self.sched.port.new_stack(self, self.carrier)
             del gp
             stack.switch(stack, self)
 

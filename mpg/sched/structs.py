@@ -43,7 +43,6 @@ class M:
         "attn",
         "clock",
         "commit",
-        "created",
         "curg",
         "ended",
         "exited",
@@ -51,6 +50,7 @@ class M:
         "g0",
         "goid",
         "goid_end",
+        "goids",
         "gq",
         "gs",
         "id",
@@ -115,8 +115,8 @@ class M:
         self.gs: dict[G, None] = {}  # its started G's, from their first park on
         self.goid = 0
         self.goid_end = 0
-        self.created = 0  # G's made here and G's ended here: their sums over the M's give num_goroutine
-        self.ended = 0
+        self.goids = 0  # how many ids it has been given
+        self.ended = 0  # G's that have ended here
         self.iowait = 0  # G's of this M in IO wait
         self.insyscall = False
         self.oldp: P | None = None  # what it held when it entered `blocking`
@@ -159,6 +159,11 @@ class M:
         def ring_bell(self) -> None: ...
         def start_fresh(self) -> None: ...
         def gosched(self, gp: G) -> None: ...
+
+    @property
+    def created(self) -> int:
+        """G's made here: each took an id. With `ended`, summed over the M's, that gives num_goroutine."""
+        return self.goids - (self.goid_end - self.goid)
 
     def __repr__(self) -> str:
         return f"<M {self.id}>"
@@ -296,6 +301,7 @@ class Sched:
         self.strides: list[int] = []  # policy.coprimes(len(allp))
         # The end of the run; guarded by lock.
         self.stopping = False
+        self.pending: dict[G, BaseException] = {}  # what G's are to raise at their next operation
         self.unwinds: dict[G, int] = {}  # how often each G has been asked to unwind; a G's own M writes
         self.nended = 0  # M's that have come to their end
         self.hard = False

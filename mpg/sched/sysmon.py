@@ -270,7 +270,7 @@ def end_help(sched: Sched, pp: P) -> None:
             mp.ring_bell()
     helpers, pp.helpers = pp.helpers, []
     for gp in helpers:
-        gp.pending = Goexit()  # first: it looks at this once it has begun and has a home
+        sched.pending[gp] = Goexit()  # first: it looks at this once it has begun and has a home
         if gp.home is not None:
             post(gp.home, EndHelper(gp))
 
@@ -284,7 +284,7 @@ class EndHelper:
         self.gp = gp
 
     def __call__(self, mp: M) -> None:
-        self.gp.pending = None  # or it would come a second time, out of what it does in order to end
+        mp.sched.pending.pop(self.gp, None)  # or it would come a second time, out of what it does in order to end
         interrupt(mp, self.gp, Goexit())
 
 

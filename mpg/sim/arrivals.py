@@ -89,8 +89,7 @@ class Source:
         if sched.stopping:
             return
         assert sched.m0 is not None
-        gp = new_g(new_goid(sched.m0), self.fn, (port.time / 1e9,), None, self.context.copy(), None, 0)
-        sched.m0.created += 1
+        gp = new_g(new_goid(sched.m0), self.fn, (port.time / 1e9,), self.context.copy())
         if sched.m0.rec is not None:
             sched.m0.rec.arrives(gp, sched.allp[self.p])
         inject(sched, sched.allp[self.p], gp)

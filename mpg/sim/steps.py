@@ -20,6 +20,7 @@ from ..sched.movable import MovableM
 from ..sched.pinned import PinnedM
 from ..sched.policy import RING, STEAL_ROUNDS
 from ..sched.runq import get_local, put
+from ..sched.stacks import carrier
 from ..sched.steal import steal_timers
 from ..status import GRUNNING
 
@@ -38,6 +39,7 @@ class Steps:
     """The overridden steps; mixed into both kinds of M."""
 
     __slots__ = ()
+    carrier = staticmethod(carrier)
     takes_turns = False
     port: SimPort
     debt: int

@@ -200,3 +200,24 @@ def test_results_that_nobody_wants_any_more_are_not_kept(world: World) -> None:
         assert not any(result() for result in results)
 
     world.run(main)
+
+
+def test_who_keeps_a_g_does_not_keep_what_it_was_given(world: World) -> None:
+    class Given:
+        pass
+
+    def takes(*args: Given, **kwargs: Given) -> int:
+        return len(args) + len(kwargs)
+
+    def main() -> None:
+        one, two = Given(), Given()
+        gs = [mpg.go(takes, one), mpg.go(takes, one, other=two)]
+        given = [weakref.ref(one), weakref.ref(two)]
+        del one, two
+        join_all(gs)
+        assert [g.result for g in gs] == [1, 2]
+        assert {g.name for g in gs} == {takes.__qualname__}
+        gc.collect()
+        assert not any(it() for it in given)
+
+    world.run(main)

@@ -145,7 +145,7 @@ def placed_against_unplaced() -> None:
         mpg.gosched()
 
     g = beside(yields)
-    gp = new_g(new_goid(mp), ran.append, (1,), None, copy_context())
+    gp = new_g(new_goid(mp), ran.append, (1,), copy_context())
     with window():
         newproc_on(mp, gp, g.home)
         sysmon_does(lambda sched: unplace(sched, g.home, pp))

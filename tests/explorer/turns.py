@@ -93,9 +93,8 @@ def global_queue_against_turns() -> None:
     end = take_turns()
     mp = tls.m
     ran: list[int] = []
-    gp = new_g(new_goid(mp), ran.append, (1,), None, copy_context())
+    gp = new_g(new_goid(mp), ran.append, (1,), copy_context())
     gp.atomicstatus = GRUNNABLE
-    mp.created += 1
 
     def queue() -> None:
         with mp.sched.lock:

@@ -85,7 +85,7 @@ def test_go_makes_a_g_as_new_g_does() -> None:
         gp.join()
 
     mpg.run(main, procs=1)
-    plain = set_slots(new_g(2, int, (), {}, None))
+    plain = set_slots(new_g(2, int, (), None))
     queued = {"atomicstatus", "context", "ticket"}
     told = {"id", "site", "site_lasti"}
     assert set(made[0]) - queued == set(plain) - queued

@@ -55,7 +55,7 @@ class Bench:
 
     def fresh(self) -> G:
         self.count += 1
-        return new_g(self.count, print, (), None, None, None, 0)
+        return new_g(self.count, print, (), None)
 
     def started(self) -> G:
         gp = self.fresh()

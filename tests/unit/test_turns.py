@@ -169,10 +169,9 @@ def test_a_g_that_was_placed_here_has_no_stack_yet() -> None:
     def then() -> None:
         answer_the_doorbell()
         mp, pp = tls.m, tls.m.p
-        gp = new_g(new_goid(mp), ran.append, (1,), None, copy_context())
+        gp = new_g(new_goid(mp), ran.append, (1,), copy_context())
         gp.home = mp
         gp.atomicstatus = GRUNNABLE
-        mp.created += 1
         mp.lq.append(gp)
         pp.fair_at = pp.schedtick + 5
         begin_turns(mp, pp)
