@@ -284,7 +284,9 @@ class EndHelper:
         self.gp = gp
 
     def __call__(self, mp: M) -> None:
-        mp.sched.pending.pop(self.gp, None)  # or it would come a second time, out of what it does in order to end
+        mp.sched.pending.pop(
+            self.gp, None
+        )  # or it would come a second time, out of what it does in order to end
         interrupt(mp, self.gp, Goexit())
 
 
