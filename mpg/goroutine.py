@@ -54,7 +54,8 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
     goid = mp.goid
     if goid == mp.goid_end:
         goid = new_goids(mp)
-    mp.goid = goid + 1
+    else:
+        mp.goid = goid + 1
     gp = G()  # `new_g`, written out
     gp.id = goid
     gp.fn = fn
@@ -136,8 +137,7 @@ def num_goroutine() -> int:
         return 0
     if mp.attn and not mp.insyscall:  # who polls must let others run
         checkpoint(mp)
-    allm = list(sched.allm)
-    return sched.nhelpers + sum(mp.created for mp in allm) - sum(mp.ended for mp in allm)  # type: ignore[no-any-return]
+    return sched.nhelpers + sum(mp.gcount for mp in list(sched.allm))  # type: ignore[no-any-return]
 
 
 def gomaxprocs(n: int = 0) -> int:

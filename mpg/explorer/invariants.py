@@ -199,14 +199,18 @@ def step_channels(sched: Sched) -> None:
 def step_turns(sched: Sched) -> None:
     """Rule 6."""
     for mp in sched.allm:
-        if not mp.rotation:
-            need(not mp.turns, f"{mp} has {mp.turns} turns, and nobody takes them")
+        turns, pp, gp = mp.turns + mp.ends + mp.spawns, mp.p, mp.curg
+        if not mp.grant:
+            need(not turns, f"{mp} has {turns} turns, and nobody takes them")
             continue
-        pp, gp = mp.p, mp.curg
-        has = f"{mp} has {mp.turns} turns, and"
-        need(mp.turns >= 0 and pp is not None and not mp.insyscall, f"{has} its P is {pp}")
-        need(gp is not None and gp.listed is not None, f"{has} it runs {gp!r}")
-        need(pp is not None and pp.runqempty(), f"{has} a fresh G waits on {pp}")
+        has = f"{mp} has {mp.turns} yields, {mp.ends} ends, {mp.spawns} spawns, and"
+        need(turns >= 0 and pp is not None and not mp.insyscall, f"{has} its P is {pp}")
+        need(gp is not None, f"{has} it runs none")
+        if mp.grant > 0:
+            need(gp is not None and gp.listed is not None, f"{has} it runs {gp!r}")
+            need(pp is not None and pp.runqempty(), f"{has} a fresh G waits on {pp}")
+        else:
+            need(pp is not None and not (pp.runnext or mp.lq), f"{has} not only the ring has G's")
 
 
 STEP: Final = (step_procs, step_queues, step_waits, step_channels, step_turns)

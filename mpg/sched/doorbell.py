@@ -74,7 +74,7 @@ def giving_back(mp: Any, obj: Any) -> None:
 
 def attend(mp: M) -> bool:
     """Answer the doorbell. True if the run is over."""
-    if mp.rotation:
+    if mp.grant:
         end_turns(mp)
     sched = mp.sched
     with mp.lock:

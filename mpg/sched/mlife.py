@@ -262,7 +262,6 @@ def wake_netpoller(sched: Sched, when: int) -> None:
 def procresize(sched: Sched, n: int) -> None:
     """Change GOMAXPROCS while running. Growth is immediate; a surplus P retires when it next goes idle or
     its M reaches a scheduling point. The host never stops the world (Go: procresize does)."""
-    bells: list[M] = []
     fresh: list[P] = []
     with sched.lock:
         sched.gomaxprocs = n
@@ -276,14 +275,13 @@ def procresize(sched: Sched, n: int) -> None:
                     retire_locked(sched, pp)
                 else:
                     pp.leave = True
-                    if pp.m is not None:
-                        bells.append(pp.m)
         have = {pp.id for pp in sched.allp if pp.relief_for is None}
         for pid in range(n):
             if pid not in have:
                 fresh.append(sched.new_p(sched, pid))
         set_allp_locked(sched, sorted([*sched.allp, *fresh], key=lambda p: p.id))
+        ms = list(sched.allm)  # those whose P is to leave, and who takes turns because it was the only one
     for pp in reversed(fresh):
         put_p(sched, pp)
-    for mp in bells:
+    for mp in ms:
         mp.ring_bell()

@@ -14,7 +14,7 @@ from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
 from .stacks import BaseM, died_of
 from .timers import add_timer
-from .turns import end_turns
+from .turns import OFTEN, begin_ends, end_turns
 
 if TYPE_CHECKING:
     from ..port import Stack
@@ -25,7 +25,7 @@ __all__ = ["PinnedM"]
 
 
 def pinned_carrier(me: Any, mp: Any) -> None:
-    """`carrier`, with the most frequent case of `goexit0` written out: a fresh G after one that has never parked."""
+    """`carrier`, with turns: a fresh G follows one that has never parked."""
     gp = mp.curg
     while gp is not None:
         me.gr_context = gp.context
@@ -35,27 +35,18 @@ def pinned_carrier(me: Any, mp: Any) -> None:
             died_of(gp, exc)
         gp.args = gp.context = None  # while it can still park: a `__del__` may do so
         gp.atomicstatus = GDEAD
-        pp = mp.p
-        if (
-            mp.attn  # else there is a P
-            or gp.listed is not None
-            or gp.joiners is not None
-            or pp.when
-            or mp.lq
-            or mp.next is not None
-            or pp.runnext
-            or (tick := pp.schedtick) >= pp.fair_at
-        ):
+        if not mp.ends or mp.attn or gp.listed is not None or gp.joiners is not None or mp.next is not None:
             gp = nxt = None  # or a carrier that waits would keep the result of its last G
             gp = mp.reuse(me)
             continue
+        mp.ends -= 1
         try:
-            nxt = pp.ring.popleft()
+            nxt = mp.p.ring.popleft()
         except IndexError:
+            mp.ends += 1
             gp = nxt = None
             gp = mp.reuse(me)
             continue
-        pp.schedtick = tick + 1
         mp.ended += 1
         gp.stack = None
         nxt.home = mp
@@ -63,7 +54,7 @@ def pinned_carrier(me: Any, mp: Any) -> None:
         mp.curg = nxt
         nxt.atomicstatus = GRUNNING
         if mp.rec is not None:
-            mp.rec.switch(mp, pp, gp, nxt)
+            mp.rec.switch(mp, mp.p, gp, nxt)
         gp = nxt
 
 
@@ -100,7 +91,7 @@ class PinnedM(BaseM):
             if pp is None:
                 put_global_started(self, gp)
             elif reason is GOSCHED:
-                if self.rotation:
+                if self.grant:
                     end_turns(self)
                 gp.ticket = ticket = pp.ticket
                 pp.ticket = ticket + 1
@@ -112,7 +103,7 @@ class PinnedM(BaseM):
             tick = pp.schedtick
             nxt = self.next
             if tick >= pp.fair_at:
-                if self.rotation:
+                if self.grant:
                     end_turns(self)
                 if self.rec is not None and not pp.schedtick % pp.fair_tick:
                     self.rec.fair(self)
@@ -152,7 +143,7 @@ class PinnedM(BaseM):
                         rec.switch(self, pp, gp, nxt)
                 nxt.atomicstatus = GRUNNING
                 return stack
-        if self.rotation:
+        if self.grant:
             end_turns(self)
         gp.since = self.now()
         if self.rec is not None:
@@ -185,11 +176,13 @@ class PinnedM(BaseM):
                     nxt.atomicstatus = GRUNNING
                     if self.rec is not None:
                         self.rec.switch(self, pp, gp, nxt)
+                    if not pp.schedtick % OFTEN:
+                        begin_ends(self, pp)
                     return nxt
                 if len(self.free) >= FREE_CARRIERS:
                     if self.rec is not None:
                         self.rec.end(self, gp)
-                    if self.rotation:
+                    if self.grant:
                         end_turns(self)
                     self.nextg = nxt
                     self.curg = None
@@ -204,7 +197,7 @@ class PinnedM(BaseM):
                 return self.curg
         if self.rec is not None:
             self.rec.end(self, gp)
-        if self.rotation:
+        if self.grant:
             end_turns(self)
         self.curg = None
         if len(self.free) >= FREE_CARRIERS:

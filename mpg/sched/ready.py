@@ -12,7 +12,7 @@ from .idle import pidleget_locked
 from .mlife import startm, wakep
 from .policy import GOID_BATCH
 from .runq import put, put_global_locked, put_global_started, put_next
-from .turns import end_turns
+from .turns import OFTEN, begin_spawns, end_turns
 
 if TYPE_CHECKING:
     from .g import G
@@ -24,6 +24,11 @@ __all__ = ["abort", "new_goid", "new_goids", "newproc", "raise_abort", "ready", 
 def newproc(mp: Any, gp: G) -> None:
     """Queue a fresh G to run next (Go: newproc)."""
     gp.atomicstatus = GRUNNABLE
+    spawns = mp.spawns
+    if spawns and mp.next is None:
+        mp.spawns = spawns - 1
+        mp.p.ring.append(gp)
+        return
     pp = mp.p
     rec = mp.rec
     if rec is not None:
@@ -31,7 +36,7 @@ def newproc(mp: Any, gp: G) -> None:
     if pp is None:  # from `attend`
         ready_without_p(mp, gp)
         return
-    if mp.rotation:
+    if mp.grant:
         end_turns(mp)
     runnext = pp.runnext
     if mp.next is not None:
@@ -48,6 +53,9 @@ def newproc(mp: Any, gp: G) -> None:
                     put(mp, pp, old)
                 else:
                     ring.append(old)
+                    if not len(ring) % OFTEN and begin_spawns(mp, pp):
+                        ring.append(gp)
+                        return
         runnext.append(gp)
     if rec is not None:
         rec.queued(mp)
@@ -132,18 +140,18 @@ def new_goid(mp: M) -> int:
     """The id of the next G that this M makes."""
     goid = mp.goid
     if goid == mp.goid_end:
-        goid = new_goids(mp)
+        return new_goids(mp)
     mp.goid = goid + 1
     return goid
 
 
 def new_goids(mp: M) -> int:
-    """Go's ids come in blocks, so that M's do not meet for each (Go: newproc1). The first of a new block."""
+    """Ids come in blocks, so that M's do not meet for each (Go: newproc1). Takes the first of a new block."""
     sched = mp.sched
     with sched.lock:
         goid = sched.goidgen
         sched.goidgen = goid + GOID_BATCH
-    mp.goids += GOID_BATCH
-    mp.goid = goid
+    mp.goids += GOID_BATCH - (mp.goid_end - mp.goid)  # a signal handler may just have begun one
+    mp.goid = goid + 1
     mp.goid_end = goid + GOID_BATCH
     return goid

@@ -42,7 +42,7 @@ __all__ = [
 
 def put(mp: M, pp: P, gp: G) -> None:
     """Queue `gp` at the local tail (Go: runqput with next=false)."""
-    if mp.rotation:
+    if mp.grant:
         end_turns(mp)
     q = pp.ring if gp.home is None else mp.lq
     if len(pp.ring) + len(mp.lq) >= RING:
@@ -56,6 +56,8 @@ def put(mp: M, pp: P, gp: G) -> None:
 
 def put_next(mp: M, pp: P, gp: G) -> None:
     """Make `gp` the next to run; the one it displaces goes to the local tail (Go: runqput with next=true)."""
+    if mp.grant:
+        end_turns(mp)
     old = mp.next
     if old is not None:
         mp.next = None
@@ -80,7 +82,7 @@ def displace(mp: M, pp: P) -> None:
 def pick(mp: M, pp: P) -> G | None:
     """The next G without looking beyond this M, its P and the global queue (Go: findRunnable, steps 6, 8, 9)."""
     gp: G | None
-    if mp.rotation:
+    if mp.grant:
         end_turns(mp)
     tick = pp.schedtick
     fair = calm = False  # this slice looks at the global side first; it is the first after one that did

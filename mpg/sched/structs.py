@@ -45,6 +45,7 @@ class M:
         "commit",
         "curg",
         "ended",
+        "ends",
         "exited",
         "free",
         "g0",
@@ -52,6 +53,7 @@ class M:
         "goid_end",
         "goids",
         "gq",
+        "grant",
         "gs",
         "id",
         "idle",
@@ -75,11 +77,11 @@ class M:
         "poller",
         "rec",
         "rng",
-        "rotation",
         "run_id",
         "sched",
         "sigint",
         "sigterm",
+        "spawns",
         "spinning",
         "strike",
         "thread",
@@ -124,8 +126,12 @@ class M:
         self.locks = 0  # how often it has been locked
         self.p: P | None = None
         self.spinning = False
-        self.turns = 0  # slices that its G's may begin with no look at anything but `next`: see `turns.py`
-        self.rotation = 0  # not 0: they take turns, and this says how many are local when they end
+        self.grant = (
+            0  # not 0: its G's take turns, of what kind (see `turns.py`); of yields, how many end up local
+        )
+        self.turns = 0  # so many yields are left,
+        self.ends = 0  # so many ends,
+        self.spawns = 0  # so many spawns
         self.polled = 0  # when its poller was last asked
         self.poll_due = False  # sysmon: ask it again at the next scheduling point
         self.abandoned: list[G] = []
@@ -161,9 +167,9 @@ class M:
         def gosched(self, gp: G) -> None: ...
 
     @property
-    def created(self) -> int:
-        """G's made here: each took an id. With `ended`, summed over the M's, that gives num_goroutine."""
-        return self.goids - (self.goid_end - self.goid)
+    def gcount(self) -> int:
+        """How many more G's were made here than have ended here; each took an id (Go: the sum over all is gcount)."""
+        return self.goids - (self.goid_end - self.goid) - self.ended
 
     def __repr__(self) -> str:
         return f"<M {self.id}>"
@@ -224,7 +230,7 @@ class P:
         self.last: M | None = None  # the M that has held it
         self.bare = RING  # so many may be in the ring without tickets; none once another M has held it
         self.fair_tick = sched.fair_tick
-        self.fair_at = 0  # no slice before this one is a multiple of that
+        self.fair_at = 0  # no slice before this one is a multiple of that; 0: whoever picks is to look
         # Written by others, read on the hot path.
         self.preempt = False
         self.wake_hint = sched.wake_hint
@@ -256,7 +262,7 @@ class P:
     def slices(self) -> int:
         """Executes that began a slice so far."""
         mp = self.m
-        return self.schedtick - (0 if mp is None else mp.turns)
+        return self.schedtick - (0 if mp is None else mp.turns + mp.ends)
 
     def runqempty(self) -> bool:
         """No fresh G here (Go: runqempty)."""

@@ -67,7 +67,7 @@ def entersyscall(mp: M) -> None:
     gp = mp.curg
     assert gp is not None
     mp.oldp = mp.p
-    if mp.rotation:
+    if mp.grant:
         end_turns(mp)
     if mp.rec is not None:
         mp.rec.call(mp)

@@ -73,7 +73,7 @@ def add_timer(mp: M, t: RTimer, when: int) -> None:
     """Arm `t`, which is not armed, on the P of `mp`, which is the caller's M."""
     pp = mp.p
     assert pp is not None
-    if mp.rotation:
+    if mp.grant:
         end_turns(mp)
     ts = pp.timers
     if not ts.lock.acquire(False):

@@ -1,7 +1,8 @@
-"""Models: G's that take turns (`sched/turns.py`), and what other M's and threads want of their M meanwhile."""
+"""Models: turns (`sched/turns.py`), and what other M's and threads want of an M whose G's take them."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
@@ -15,7 +16,9 @@ from mpg.sched.g import new_g
 from mpg.sched.idle import pidletake_locked, retire_locked
 from mpg.sched.ready import new_goid
 from mpg.sched.runq import put_global_locked
+from mpg.sched.steal import grab
 from mpg.sched.timers import RTimer, add_timer
+from mpg.sched.turns import OFTEN
 from mpg.status import GRUNNABLE
 
 TICK = 4  #: in place of 61
@@ -136,3 +139,56 @@ def moved_timers_against_turns() -> None:
     mpg.gosched()
     assert not mp.turns
     end()
+
+
+@model("host", procs=1)
+def letter_against_ends() -> None:
+    """A thread makes a G of this M ready while fresh G's end: the M looks at that after the next end."""
+    ch = mpg.Chan[int]()
+    seen: list[tuple[bool, bool]] = []
+
+    def fresh() -> None:
+        begun = tls.m.attn
+        seen.append((begun, tls.m.attn))
+
+    g = mpg.go(ch.recv)
+    mpg.gosched()
+    pp = tls.m.p
+    pp.schedtick, pp.fair_at = OFTEN - 1, 0
+    gs = [mpg.go(fresh) for _ in range(6)]
+    with window():
+        thread(lambda: ch.send(7))
+        gs[-2].join()
+    pause()
+    g.join()
+    for before, after in itertools.pairwise(seen):
+        assert not (before[1] and after[0]), seen
+
+
+@model("host", procs=1)
+def thief_against_spawns() -> None:
+    """A thief empties the ring, whose tail is runnext while its M starts G's: each runs once."""
+    ran: list[int] = []
+    pp = tls.m.p
+    n = 0
+
+    def start() -> None:
+        nonlocal n
+        mpg.go(ran.append, n)
+        n += 1
+
+    def steal(sched: Any) -> None:
+        for _ in range(4):  # half of what there is each time
+            stolen, _ = grab(sched.sysmon, pp, runnext=False, one=False)
+            with sched.lock:
+                put_global_locked(sched, stolen)
+
+    while not tls.m.spawns:
+        start()
+    with window():
+        sysmon_does(steal)
+        start()
+        mpg.gosched()
+    pause()
+    yield_until(lambda: len(ran) == n)
+    assert sorted(ran) == list(range(n))

@@ -103,7 +103,7 @@ def test_g0_has_no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     real = PinnedM.execute
 
     def execute(mp: Any) -> None:
-        seen.append((mp.turns, mp.rotation))
+        seen.append((mp.turns, mp.grant))
         real(mp)
 
     monkeypatch.setattr(PinnedM, "execute", execute)

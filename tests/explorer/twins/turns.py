@@ -16,7 +16,7 @@ TWINS = (
         "an M in a call keeps its turns",
         "call_against_turns-host",
         "sched/syscall.py",
-        "    if mp.rotation:\n        end_turns(mp)\n",
+        "    if mp.grant:\n        end_turns(mp)\n",
         "",
     ),
     Twin(
@@ -32,5 +32,19 @@ TWINS = (
         "sched/idle.py",
         "        heir.m.ring_bell()\n",
         "        pass\n",
+    ),
+    Twin(
+        "nobody looks at the doorbell between two fresh G's",
+        "letter_against_ends-host",
+        "sched/pinned.py",
+        "not mp.ends or mp.attn or",
+        "not mp.ends or",
+    ),
+    Twin(
+        "who ends spawns does not reckon with a thief",
+        "thief_against_spawns-host",
+        "sched/turns.py",
+        "        try:\n            gp = pp.ring.pop()\n        except IndexError:  # a thief was quicker\n            return\n",
+        "        if not pp.ring:\n            return\n        gp = pp.ring.pop()\n",
     ),
 )
