@@ -146,11 +146,11 @@ def new_goid(mp: M) -> int:
 
 
 def new_goids(mp: M) -> int:
-    """Ids come in blocks, so that M's do not meet for each (Go: newproc1). Takes the first of a new block."""
-    sched = mp.sched
-    with sched.lock:
-        goid = sched.goidgen
-        sched.goidgen = goid + GOID_BATCH
+    """Ids come in blocks, so that M's do not meet for each (Go: newproc1). Takes the first of a new block.
+
+    With no lock: a signal handler that starts a G may come in between, and would wait for itself.
+    """
+    goid: int = next(mp.sched.goidgen)
     mp.goids += GOID_BATCH - (mp.goid_end - mp.goid)  # a signal handler may just have begun one
     mp.goid = goid + 1
     mp.goid_end = goid + GOID_BATCH

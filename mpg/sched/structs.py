@@ -21,10 +21,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ..status import PIDLE
-from .policy import FAIR_TICK, RING, SLICE_NS, SPIN_SHARE
+from .policy import FAIR_TICK, GOID_BATCH, RING, SLICE_NS, SPIN_SHARE
 
 if TYPE_CHECKING:
     from ..port import Lock, Port
@@ -298,7 +299,7 @@ class Sched:
         self.needspinning = False
         self.wake_hint = False
         self.nrelief = 0
-        self.goidgen = 1
+        self.goidgen = count(1, GOID_BATCH)  # the first ids of blocks
         self.nsyscall = 0  # calls that spare M's run for G's
         self.mnext = 0
         self.lastpoll = 1  # with a shared poller: 0 while some M is blocked in it

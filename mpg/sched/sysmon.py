@@ -237,10 +237,9 @@ def help_out(sched: Sched, pp: P) -> None:
         if not pp.helpers:
             pp.helpers = [gp for gp in (make() for make in sched.on_help) if gp is not None]
             for gp in pp.helpers:
-                gp.id = sched.goidgen
+                gp.id = next(sched.goidgen)
                 gp.ticket = pp.ticket
                 gp.atomicstatus = GRUNNABLE
-                sched.goidgen += 1
                 sched.nhelpers += 1
                 if sched.sysmon is not None and sched.sysmon.rec is not None:
                     sched.sysmon.rec.create(sched.sysmon, gp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import signal
 from collections import Counter
@@ -188,10 +189,12 @@ def test_a_signal_handler_may_do_what_ends_them() -> None:
         hits += 1
         if hits % 3 == 0:
             start()
-        elif hits % 3 == 1:
-            mpg.after_func(1e-9, start)
         else:
-            bell.try_send(hits)
+            with contextlib.suppress(RuntimeError):  # who is interrupted uses the same timers or channel
+                if hits % 3 == 1:
+                    mpg.after_func(1e-9, start)
+                else:
+                    bell.try_send(hits)
 
     def main() -> None:
         mpg.go(lambda: [start() for _ in bell])
