@@ -67,7 +67,7 @@ class G:
     wake_exc: BaseException | None  # raised by the park that `abort` ended
     result: Any  # set at the end
     exc: BaseException  # set if it has failed
-    joiners: Any  # who is to be told of its end; there always is somebody if it has failed, and for main
+    joiners: Any  # who is to be told of its end; for main there always is somebody
 
     @property
     def name(self) -> str:

@@ -32,7 +32,7 @@ def pinned_carrier(me: Any, mp: Any) -> None:
         try:
             gp.result = gp.fn(*gp.args)
         except BaseException as exc:
-            died_of(gp, exc)
+            died_of(gp, exc, mp.sched)
         gp.args = gp.context = None  # while it can still park: a `__del__` may do so
         gp.atomicstatus = GDEAD
         if not mp.ends or mp.attn or gp.listed is not None or gp.joiners is not None or mp.next is not None:

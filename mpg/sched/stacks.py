@@ -33,7 +33,7 @@ from ..errors import Goexit, Unwind
 from ..status import GOSCHED, GOYIELD
 from .doorbell import arrive
 from .finish import g_ended
-from .join import joiners_of, wake_joiners
+from .join import wake_joiners
 from .mlife import post
 from .policy import MAIN
 from .proc import execute
@@ -47,6 +47,7 @@ from .timers import RTimer, stop_timer
 if TYPE_CHECKING:
     from ..port import Stack
     from .g import G
+    from .structs import Sched
 
 __all__ = ["BaseM", "carrier", "died_of"]
 
@@ -59,7 +60,7 @@ def carrier(me: Any, mp: Any) -> None:
         try:
             gp.result = gp.fn(*gp.args)
         except BaseException as exc:
-            died_of(gp, exc)
+            died_of(gp, exc, mp.sched)
         gp.args = gp.context = None  # while it can still park: a `__del__` may do so
         gp = None  # or a carrier that waits would keep the result of its last G
         gp = mp.goexit0(me)
@@ -68,13 +69,18 @@ def carrier(me: Any, mp: Any) -> None:
 user_calls.add(carrier.__code__)
 
 
-def died_of(gp: G, exc: BaseException) -> None:
-    """What the function of `gp` has raised says how it ended."""
+def died_of(gp: Any, exc: BaseException, sched: Sched) -> None:
+    """What the function of `gp` has raised says how it ended.
+
+    If it has failed, the run ends before anybody can see that this G has: who joins it on another M might be main, and
+    end the run with a value.
+    """
     if isinstance(exc, Goexit):
         gp.result = Goexit  # for main, whose end would otherwise end the run
     elif not isinstance(exc, Unwind):
         gp.exc = exc
-        joiners_of(gp)
+        gp.args = gp.context = None  # what dies with them may still want to use the run
+        g_ended(sched, gp)
 
 
 class BaseM(M):
@@ -142,7 +148,7 @@ class BaseM(M):
     def tell_end(self, gp: G) -> None:
         """To whom the end of `gp` matters, if it does to anybody."""
         wake_joiners(self, gp)
-        if gp.id == MAIN or hasattr(gp, "exc"):
+        if gp.id == MAIN and not hasattr(gp, "exc"):
             g_ended(self.sched, gp)
 
     def start_fresh(self) -> None:

@@ -12,6 +12,7 @@ from conformance.gs import REASONS, stuck
 from conformance.worlds import World, check_order, is_parked, park, until
 
 import mpg
+from mpg.current import tls
 
 
 def test_main_returns_and_the_finally_blocks_of_the_others_run(world: World) -> None:
@@ -259,3 +260,19 @@ def test_no_thread_is_left_behind(world: World) -> None:
     for _ in range(5):
         world.run(main)
     assert set(threading.enumerate()) <= before
+
+
+def test_the_run_ends_before_anybody_sees_that_a_g_has_failed(world: World) -> None:
+    """Main, which joins it, might otherwise end the run with a value."""
+    seen: list[str] = []
+
+    def fails() -> None:
+        raise KeyError("a failure")
+
+    def main() -> None:
+        tls.m.sched.ended = lambda gp: seen.append(gp.status)
+        mpg.go(fails).join()
+
+    with pytest.raises(KeyError, match="a failure"):
+        world.run(main)
+    assert seen[0] == "running"

@@ -255,7 +255,8 @@ def test_two_busy_channels_are_both_served(world: World) -> None:
 
             park(feed)
         counts: Counter[int] = Counter()
-        for _ in range(600):
+        patience = 600 if world.procs == 1 else 1_000_000  # on another M they may be slow to come back
+        while min(counts[0], counts[1]) <= 60 and counts.total() < patience:
             mpg.gosched()  # else, with one P, whoever was served last is the only one that has parked again
             counts[select(recv_case(a), recv_case(b)).index] += 1
         done.close()

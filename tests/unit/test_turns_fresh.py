@@ -180,37 +180,31 @@ def test_a_signal_handler_may_do_what_ends_them() -> None:
     made = itertools.count()
 
     def start() -> None:
-        mpg.go(lambda number=next(made): ran.update((number,)))
+        number = next(made)
+        mpg.go(lambda: ran.update((number,)))
 
     def handler(number: int, frame: Any) -> None:
         nonlocal hits
-        if mpg.current_g() is None:  # on g0 they raise
-            return
-        hits += 1
-        if hits % 3 == 0:
-            start()
-        else:
+        if mpg.current_g() is not None:  # on g0 they raise
+            hits += 1
             with contextlib.suppress(RuntimeError):  # who is interrupted uses the same timers or channel
-                if hits % 3 == 1:
-                    mpg.after_func(1e-9, start)
-                else:
-                    bell.try_send(hits)
+                acts[hits % 3]()
+        if hits < 500:
+            signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
     def main() -> None:
         mpg.go(lambda: [start() for _ in bell])
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-        try:
-            while hits < 500:
-                for _ in range(50):
-                    start()
-                mpg.gosched()
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
+        while hits < 500:
+            for _ in range(50):
+                start()
+            mpg.gosched()
         bell.close()
         while mpg.num_goroutine() > 1:
             mpg.gosched()
 
     bell: mpg.Chan[int] = mpg.Chan(1)
+    acts = (start, lambda: mpg.after_func(1e-9, start), lambda: bell.try_send(hits))
     old = signal.signal(signal.SIGALRM, handler)
     try:
         mpg.run(main, procs=1)
