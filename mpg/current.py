@@ -185,14 +185,20 @@ class PlainM:
 
 
 class _Tls(threading.local):
-    m: Any = None
-    g: Any = None
-    call: Any = None  # what a spare M makes just now
+    """No defaults on the class: each read would count references of them, and free-threaded M's meet there."""
+
+    m: Any
+    g: Any
+    call: Any  # what a spare M makes just now
+
+    def __init__(self) -> None:
+        self.m = PLAIN
+        self.g = None
+        self.call = None
 
 
 _PLAIN_HOME = PlainHome()
 PLAIN = PlainM()
-_Tls.m = PLAIN
 tls = _Tls()
 
 

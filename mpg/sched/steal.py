@@ -84,8 +84,9 @@ def may_steal(sched: Sched, victim: P) -> bool:
 def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:
     """Take the older half of a victim's fresh G's, or its runnext if it has no others (Go: runqgrab).
 
-    A running victim is given a moment to run its runnext itself. Returns them, and of how many in the ring they
-    are the half; 0 if it is the runnext.
+    A running victim is given a moment to run its runnext itself; another that it has by then is not taken: a G whose
+    stack is pinned would for ever be apart from the one that has just made it. Returns them, and of how many in the
+    ring they are the half; 0 if it is the runnext.
     """
     ring = victim.ring
     before = len(ring)
@@ -96,11 +97,14 @@ def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:
             out.append(ring.popleft())
     except IndexError:
         pass
-    if not out and runnext and victim.runnext:
+    seen = victim.runnext[:] if runnext and not out else None
+    if seen:
         before = 0
         vm = victim.m
         if vm is not None and not vm.insyscall:
             mp.sched.port.usleep(mp, RUNNEXT_BACKOFF_NS)
+            if victim.runnext[:] != seen:  # it has run that one, and has perhaps another (Go: the failed cas)
+                return grab(mp, victim, runnext=False, one=one)
         try:
             out.append(victim.runnext.pop())
         except IndexError:

@@ -97,7 +97,11 @@ def test_unlock_lets_all_waiting_readers_in_before_the_next_writer(world: World)
         gs = [park(write, reason="sync.Mutex.Lock")]  # it came first
         gs += [park(read, reason="sync.RWMutex.RLock") for _ in range(3)]
         rw.unlock()
-        until(lambda: is_parked(gs[0], "sync.RWMutex.Lock") and all(is_parked(g, "chan receive") for g in gs[1:]))
+        until(
+            lambda: (
+                is_parked(gs[0], "sync.RWMutex.Lock") and all(is_parked(g, "chan receive") for g in gs[1:])
+            )
+        )
         assert (inside, log) == (3, [])
         gs.append(park(read, reason="sync.RWMutex.RLock"))  # the writer is next
         gate.close()

@@ -162,6 +162,24 @@ def test_runnext_is_stolen_only_when_it_is_asked_for_and_alone():
     assert b.drain() == []
 
 
+@pytest.mark.parametrize(("queued", "stolen"), [(0, []), (3, [3, 4])])
+def test_a_runnext_that_came_while_the_thief_waited_is_left(queued, stolen):
+    """The thief gives a running P a moment to run the one it has seen (Go: a compare-and-swap)."""
+
+    def run_it_and_make_more(mp, ns):
+        assert b.pp.runnext.pop().id == 1
+        b.pp.runnext.append(b.fresh())
+        for _ in range(queued):
+            runq.put(b.mp, b.pp, b.fresh())
+
+    b = Bench(procs=2)
+    b.sched.port.usleep = run_it_and_make_more
+    runq.put_next(b.mp, b.pp, b.fresh())
+    taken, before = grab(b.ms[1], b.pp, runnext=True, one=False)
+    assert ([gp.id for gp in taken], before) == (stolen, queued)
+    assert [gp.id for gp in b.pp.runnext] == [2]
+
+
 def test_what_a_dying_p_leaves_goes_to_the_head_of_the_global_queue():
     b = Bench(procs=2)
     b.sched.gomaxprocs = 1
