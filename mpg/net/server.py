@@ -185,8 +185,8 @@ class Server:
         return new_g(0, self._help, (), self._context.copy())
 
     def _help(self) -> None:
-        gp = tls.m.curg
-        if gp not in tls.m.sched.pending:  # else the stuck M was back before we began
+        mp = tls.m
+        if mp.sched.pending.pop(mp.curg, None) is None:  # else the stuck M was back before we began
             self._accept_loop()
 
     def _start(self, conn: Conn) -> None:

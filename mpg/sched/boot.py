@@ -112,6 +112,7 @@ def end_m(mp: M) -> None:
     if last:  # before that a G that is nobody's may still run on some M
         unwind(mp, sched.gs)
         sched.unwinds.clear()  # who keeps a G keeps its run, but is not to keep the others
+        sched.pending.clear()
     end_carriers(mp, mp.sched.port.StackExit)
     with mp.lock:
         mp.exited = True

@@ -151,7 +151,12 @@ def new_goids(mp: M) -> int:
     With no lock: a signal handler that starts a G may come in between, and would wait for itself.
     """
     goid: int = next(mp.sched.goidgen)
-    mp.goids += GOID_BATCH - (mp.goid_end - mp.goid)  # a signal handler may just have begun one
+    while True:
+        last, (before, first, _) = mp.goid, mp.block
+        block = (before + last - first, goid, goid + GOID_BATCH)
+        if mp.goid == last and mp.block[1] == first:  # else one has come in between and begun a block
+            break
+    mp.block = block
     mp.goid = goid + 1
     mp.goid_end = goid + GOID_BATCH
     return goid

@@ -83,6 +83,9 @@ def died_of(gp: Any, exc: BaseException, sched: Sched) -> None:
         g_ended(sched, gp)
 
 
+user_calls.add(died_of.__code__)
+
+
 class BaseM(M):
     """What M's of both kinds share."""
 

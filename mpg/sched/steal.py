@@ -97,19 +97,30 @@ def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:
             out.append(ring.popleft())
     except IndexError:
         pass
-    seen = victim.runnext[:] if runnext and not out else None
-    if seen:
+    seen = peek(victim.runnext) if runnext and not out else None
+    if seen is not None:
         before = 0
         vm = victim.m
         if vm is not None and not vm.insyscall:
             mp.sched.port.usleep(mp, RUNNEXT_BACKOFF_NS)
-            if victim.runnext[:] != seen:  # it has run that one, and has perhaps another (Go: the failed cas)
+            if (
+                peek(victim.runnext) is not seen
+            ):  # it has run that one, and has perhaps another (Go: the failed cas)
                 return grab(mp, victim, runnext=False, one=one)
         try:
             out.append(victim.runnext.pop())
         except IndexError:
             pass
     return out, before
+
+
+def peek(slot: Any) -> G | None:
+    """What is in a slot. (Not by a slice: before 3.12 others may empty it while the copy is made, which crashes.)"""
+    try:
+        gp: G = slot[0]
+    except IndexError:
+        return None
+    return gp
 
 
 def take_stolen(pp: P, stolen: list[G]) -> G:

@@ -42,6 +42,7 @@ class M:
         "abandoned",
         "asleep",
         "attn",
+        "block",
         "clock",
         "commit",
         "curg",
@@ -52,7 +53,6 @@ class M:
         "g0",
         "goid",
         "goid_end",
-        "goids",
         "gq",
         "grant",
         "gs",
@@ -118,7 +118,7 @@ class M:
         self.gs: dict[G, None] = {}  # its started G's, from their first park on
         self.goid = 0
         self.goid_end = 0
-        self.goids = 0  # how many ids it has been given
+        self.block = (0, 0, 0)  # of ids: how many it took of earlier ones, the first of this, and its end
         self.ended = 0  # G's that have ended here
         self.iowait = 0  # G's of this M in IO wait
         self.insyscall = False
@@ -170,7 +170,11 @@ class M:
     @property
     def gcount(self) -> int:
         """How many more G's were made here than have ended here; each took an id (Go: the sum over all is gcount)."""
-        return self.goids - (self.goid_end - self.goid) - self.ended
+        while True:
+            before, first, end = self.block
+            goid = self.goid
+            if first <= goid <= end:  # else this M goes on to another block just now
+                return before + goid - first - self.ended
 
     def __repr__(self) -> str:
         return f"<M {self.id}>"

@@ -96,6 +96,7 @@ def begin_spawns(mp: M, pp: P) -> bool:
         and not mp.grant
         and mp.curg is not None
         and mp.rec is None
+        and not mp.insyscall
         and pp.procs == 1
         and not (pp.runnext or pp.wake_hint or mp.lq)
         and mp.next is None

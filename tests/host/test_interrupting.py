@@ -266,3 +266,29 @@ def test_an_exception_for_a_g_that_parks_again_in_the_same_operation() -> None:
         return raised[0]
 
     assert isinstance(mpg.run(main, procs=1), KeyError)
+
+
+def test_a_finalizer_of_what_a_failed_g_was_given_lets_others_run() -> None:
+    done: list[int] = []
+
+    class Polls:
+        def __del__(self) -> None:
+            while not done:
+                mpg.num_goroutine()
+
+    def fails(given: Polls) -> None:
+        del given
+        raise ValueError("it failed")
+
+    def starts() -> None:
+        mpg.go(fails, Polls())
+
+    def main() -> None:
+        mpg.go(starts)
+        mpg.gosched()
+        mpg.go(done.append, 1)
+        mpg.sleep(5)
+
+    with pytest.raises(ValueError, match="it failed"):
+        mpg.run(main, procs=1)
+    assert done == [1]
