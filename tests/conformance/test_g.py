@@ -196,10 +196,12 @@ def test_results_that_nobody_wants_any_more_are_not_kept(world: World) -> None:
         join_all(gs)
         results = [weakref.ref(g.result) for g in gs]
         gs.clear()
-        gc.collect()
-        until(
-            lambda: not any(result() for result in results)
-        )  # another M may be about to leave the stack of its last
+
+        def are_gone() -> bool:
+            gc.collect()  # free-threaded, what was made on an M that sleeps by now needs this
+            return not any(result() for result in results)
+
+        until(are_gone)  # another M may be about to leave its last G
 
     world.run(main)
 
