@@ -103,9 +103,8 @@ def grab(mp: M, victim: P, *, runnext: bool, one: bool) -> tuple[list[G], int]:
         vm = victim.m
         if vm is not None and not vm.insyscall:
             mp.sched.port.usleep(mp, RUNNEXT_BACKOFF_NS)
-            if (
-                peek(victim.runnext) is not seen
-            ):  # it has run that one, and has perhaps another (Go: the failed cas)
+            # If it has run that one, it may have another by now (Go: the cas fails).
+            if peek(victim.runnext) is not seen:
                 return grab(mp, victim, runnext=False, one=one)
         try:
             out.append(victim.runnext.pop())

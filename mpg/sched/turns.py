@@ -11,7 +11,7 @@ Whoever grants an M turns has seen that nothing else asks for a look. There are 
   whoever ends is followed by the head of the ring.
 * *Spawns* (`M.spawns`, taken by `newproc`). Each new G is runnext and sends the one before to the tail of the ring. So
   all of them go to the ring, whose tail is runnext unless `M.next` is set; that sends it where it already is. This is
-  the only P, and its G's need no tickets. Up to a full ring. Starting and ending a G take an eighth less.
+  the only P, and its G's need no tickets. Up to a full ring. With both, starting and ending a G take 8 % less.
 
 Turns end when they are used up, and with whatever else a scheduling point would notice, `M.next` excepted, which all
 three look at: the doorbell, a timer, a system call, the way to g0, anything else that is queued, any call of `pick`.
