@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from .current import new_lock, tls, world_error
+from .current import getcurrent, new_lock, tls, world_error
 from .errors import ChanClosed, ChanPanic
 from .locks import acquire_slow
 from .sched.doorbell import checkpoint, giving_back
@@ -97,7 +97,10 @@ class Chan(Generic[T]):
         Raises:
             ChanPanic: "send on closed channel", also when it is closed during the wait.
         """
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             checkpoint(mp, self)
             mp = tls.m
@@ -156,7 +159,10 @@ class Chan(Generic[T]):
         Raises:
             ChanClosed: the channel is closed and drained.
         """
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             checkpoint(mp, self)
             mp = tls.m

@@ -8,7 +8,7 @@ from sys import _getframe
 from typing import Any, Final, ParamSpec
 
 from .arguments import MAX_PROCS, check_arguments, whole
-from .current import tls
+from .current import getcurrent, tls
 from .errors import Goexit
 from .sched.doorbell import checkpoint
 from .sched.g import G, WithKwargs, new_g
@@ -42,7 +42,10 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
         TypeError: `fn` cannot be called.
         RuntimeError: outside a run, or inside `mpg.blocking()`.
     """
-    mp = tls.m
+    try:
+        mp = getcurrent().m
+    except AttributeError:
+        mp = tls.m
     if mp.curg is None:
         raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
     if mp.attn:
@@ -89,7 +92,10 @@ def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
 
 def gosched() -> None:
     """Let others run; this G goes to the tail of the global queue (Go: runtime.Gosched)."""
-    mp = tls.m
+    try:
+        mp = getcurrent().m
+    except AttributeError:
+        mp = tls.m
     if mp.attn:
         checkpoint(mp)
         mp = tls.m

@@ -45,6 +45,7 @@ class Stack(Protocol):
 
     gr_context: Any
     parent: Any  #: where it continues when it ends
+    m: M  #: where it is, or was last
 
     def switch(self, *args: Any) -> Any: ...
     def throw(self, *args: Any) -> Any: ...

@@ -12,13 +12,14 @@ from time import monotonic, time
 from typing import Any, TypeVar
 
 from .arguments import PROCS, check_arguments
-from .current import PLAIN, runs, tls, user_calls
+from .current import runs, tls, user_calls
 from .debug.schedtrace import schedtrace as sched_line
 from .host import fork
 from .host.port import POLLERS, HostPort, gil_enabled
 from .host.procs import default_procs
 from .host.signals import Signals
 from .host.spare import join
+from .plain import PLAIN
 from .port import Capabilities
 from .sched.boot import boot, end_m, outcome, start_sysmon
 from .sched.finish import stop

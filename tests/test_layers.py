@@ -56,6 +56,7 @@ LAYERS: dict[str, float] = {
     "mpg.trace.unfold": 0.35,
     "mpg.trace.flight": 0.5,
     "mpg.trace": 1.2,
+    "mpg.plain": 0.5,
     "mpg.current": 1,
     "mpg.locks": 1,
     "mpg.seconds": 0,
@@ -89,7 +90,16 @@ BESIDE: dict[str, tuple[float, float]] = {
 
 # What the pure part must not import, and who may: the worlds, the current M, and the way in.
 WORLDLY = {"threading", "_thread", "time", "greenlet", "select", "selectors", "random"}
-IMPURE = {"mpg.host", "mpg.sim", "mpg.explorer", "mpg.current", "mpg.cli", "mpg.__main__", "mpg.run"}
+IMPURE = {
+    "mpg.host",
+    "mpg.sim",
+    "mpg.explorer",
+    "mpg.current",
+    "mpg.plain",
+    "mpg.cli",
+    "mpg.__main__",
+    "mpg.run",
+}
 # The functions of module random share one hidden state; a seeded generator that somebody owns is harmless.
 HARMLESS = {"random.Random"}
 # Modules with their own short list of users.

@@ -26,8 +26,9 @@ from typing import Any, Final
 from greenlet import getcurrent, greenlet
 
 from ..arguments import INT, PROCS, Rule, check_arguments, whole
-from ..current import PLAIN, tls
+from ..current import tls
 from ..errors import MpgError
+from ..plain import PLAIN
 from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome
 from ..sched.proc import schedule

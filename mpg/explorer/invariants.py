@@ -17,7 +17,7 @@ What a lock guards is not looked at while somebody holds that lock.
 Whenever no M is inside the scheduler, because every one sleeps or runs a G that computes (`check`), besides:
 
 7. A P is exactly one of these; an M that runs a G has one, unless that G is in `blocking`. A G that is runnable is in
-   a queue, one that runs is on an M, one that waits can be found by whoever is to wake it.
+   a queue, one that runs is on an M that its carrier knows, one that waits can be found by whoever is to wake it.
 8. The fields that count and hint agree with what they count; who has no P does not spin.
 9. Where M's are woken eagerly, no P is idle while a G that any M may run is queued; nobody who needs a P waits for one
    while one is idle. (Not under a policy that lets M's look only sometimes or not everywhere.)
@@ -267,6 +267,9 @@ def quiet_gs(sched: Sched) -> None:
     places = {gp.id for gp in queued(sched)}
     letters = any(callable(item) for mp in sched.allm for item in mp.inbox)
     running = Counter(mp.curg.id for mp in sched.allm if mp.curg is not None)
+    for mp in sched.allm:
+        stack = None if mp.curg is None else mp.curg.stack
+        need(stack is None or getattr(stack, "m", None) is mp, f"the carrier of {mp.curg!r} does not know that it is on {mp}")
     for gp in live_gs(sched):
         if gp.atomicstatus == GRUNNABLE:
             need(gp.id in places or letters, f"{gp!r} is nowhere")

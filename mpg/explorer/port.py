@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import GreenletExit, greenlet
 
-from ..current import tls
+from ..current import Carrier, tls
 from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc, deliver
@@ -110,7 +110,7 @@ class ExplorerPort(Choices):
         return self.rng
 
     def new_stack(self, mp: M, run: Callable[..., None]) -> Stack:
-        return greenlet(run, mp.g0)
+        return Carrier(run, mp)
 
     def m_class(self) -> Any:
         return XMovableM if self.caps.stacks_move else XPinnedM

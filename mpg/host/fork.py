@@ -13,7 +13,8 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from ..current import PLAIN, runs, tls
+from ..current import Carrier, getcurrent, runs, tls
+from ..plain import PLAIN, forget_waits
 from ..sched.join import Joiners
 from ..sched.policy import MAIN
 
@@ -38,7 +39,10 @@ def after_in_child() -> None:
     """Cut the child loose from the run of its parent."""
     mp = tls.m
     tls.m = PLAIN
-    tls.g = None
+    forget_waits()
+    me = getcurrent()
+    if isinstance(me, Carrier):
+        del me.m
     runs.clear()
     if mp is not PLAIN and mp.curg is not None:
         mp.sched.main = mp.curg  # its end is now the end of everything

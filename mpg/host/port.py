@@ -22,9 +22,10 @@ from contextvars import Context
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit
 
-from ..current import HOST_WORLD, PLAIN, TokenLock, tls
+from ..current import Carrier, TokenLock, getcurrent, tls
+from ..plain import HOST_WORLD, PLAIN
 from ..port import HOST, HOST_GIL, Capabilities, Rng, Stack
 from ..sched.doorbell import checkpoint
 from ..sched.mlife import post
@@ -80,7 +81,7 @@ class HostPort:
         return Random()
 
     def new_stack(self, mp: M, run: Callable[..., None]) -> Stack:
-        return greenlet(run, mp.g0)
+        return Carrier(run, mp)
 
     def adopt(self, mp: M) -> None:
         """The calling thread becomes `mp`, and its current greenlet the g0."""

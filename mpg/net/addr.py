@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ..current import HOST_WORLD, tls
+from ..current import tls
+from ..plain import HOST_WORLD
 from ..sched.syscall import call_on_spare
 from .fd import net_error
 

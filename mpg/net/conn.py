@@ -11,7 +11,7 @@ import io
 import socket
 from typing import Any, overload
 
-from ..current import tls
+from ..current import getcurrent, tls
 from ..errors import ClosedError
 from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc
@@ -63,7 +63,10 @@ class Conn(NetFD):
             ConnectionError: the peer has reset the connection.
             RuntimeError: another G waits to read from it, or there is no run.
         """
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             checkpoint(mp)
             mp = tls.m
@@ -110,7 +113,10 @@ class Conn(NetFD):
 
     def recv_into(self, buffer: Any, n: int = 0) -> int:
         """As `recv`, into a writable buffer (its first `n` bytes, if given). The number of bytes, 0 at the end."""
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             checkpoint(mp)
             mp = tls.m
@@ -143,7 +149,10 @@ class Conn(NetFD):
 
         Raises: as `recv`, with the write deadline and another writer.
         """
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             checkpoint(mp)
             mp = tls.m
@@ -167,7 +176,10 @@ class Conn(NetFD):
 
     def sendall(self, data: Any) -> None:
         """Send all of `data`. After an error some of it may have been sent. Raises as `send`."""
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             checkpoint(mp)
             mp = tls.m

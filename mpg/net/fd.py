@@ -22,8 +22,9 @@ import socket
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from ..current import HOST_WORLD, new_lock, tls
+from ..current import new_lock, tls
 from ..errors import ClosedError, SimulationError
+from ..plain import HOST_WORLD
 from ..sched.mlife import post
 from ..sched.netpoll import IOWait, PollDesc, claim_io
 from ..sched.ready import ready

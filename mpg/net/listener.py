@@ -11,8 +11,9 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from ..current import HOST_WORLD, tls
+from ..current import tls
 from ..errors import ClosedError
+from ..plain import HOST_WORLD
 from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc
 from ..sync import Mutex

@@ -12,8 +12,9 @@ from contextvars import Context
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from ..current import PLAIN, tls
+from ..current import tls
 from ..errors import RuntimeBug
+from ..plain import PLAIN
 from ..status import GRUNNABLE
 from ..trace.events import MStart, ProcsChange
 from .finish import end_carriers, stop, unwind

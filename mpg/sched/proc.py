@@ -94,4 +94,5 @@ def execute(mp: Any) -> None:
     if stack is None:
         mp.start_fresh()
     else:
+        stack.m = mp
         stack.switch()

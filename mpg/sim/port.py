@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from greenlet import GreenletExit, greenlet
 
-from ..current import tls
+from ..current import Carrier, tls
 from ..errors import SimulationError
 from ..port import Capabilities, Lock, Rng, Stack, TokenLock
 from ..sched.doorbell import checkpoint
@@ -74,7 +74,7 @@ class SimPort(World):
         return self.rng
 
     def new_stack(self, mp: M, run: Callable[..., None]) -> Stack:
-        return greenlet(run, mp.g0)
+        return Carrier(run, mp)
 
     def start_m(self, mp: M, run: Callable[[M], None]) -> None:
         def main() -> None:

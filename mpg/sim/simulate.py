@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent, greenlet
 
 from ..arguments import INT, PROCS, check_arguments, whole
-from ..current import PLAIN, tls
+from ..current import tls
 from ..host.signals import terminable
+from ..plain import PLAIN
 from ..port import GO, HOST, HOST_GIL, Capabilities
 from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.g import func_name

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..current import new_lock, tls, world_error
+from ..current import getcurrent, new_lock, tls, world_error
 from ..locks import acquire_slow
 from ..sched.doorbell import checkpoint, giving_back
 from ..sched.ready import raise_abort, ready
@@ -46,7 +46,10 @@ class Sema:
 
         `gives`: it gives something back (`doorbell.giving_back`).
         """
-        mp = tls.m
+        try:
+            mp = getcurrent().m
+        except AttributeError:
+            mp = tls.m
         if mp.attn:
             if gives:
                 giving_back(mp, self)

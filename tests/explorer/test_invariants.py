@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import mpg
-from mpg.current import tls
+from mpg.current import getcurrent, tls
 from mpg.explorer import InvariantError, ScheduleError, explore, pause
 from mpg.sched.finish import live_gs
 from mpg.sim import Policy
@@ -197,6 +197,16 @@ def test_a_lost_waiter_is_seen_when_all_is_quiet() -> None:
         pause()
 
     with pytest.raises(ScheduleError, match="waits in no queue"):
+        explore(main, preemptions=0)
+
+
+@pytest.mark.timeout(60)
+def test_a_carrier_that_does_not_know_its_m_is_seen_when_all_is_quiet() -> None:
+    def main() -> None:
+        del getcurrent().m
+        pause()
+
+    with pytest.raises(ScheduleError, match="does not know that it is on"):
         explore(main, preemptions=0)
 
 

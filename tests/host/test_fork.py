@@ -24,6 +24,9 @@ def forker():
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    ch = mpg.Chan(1)
+    ch.send("as on any thread")
+    assert ch.recv() == "as on any thread" and mpg.current_g() is None
     assert mpg.num_goroutine() == 0
     try:
         mpg.go(print)
