@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 import mpg
 from mpg.demo import add_demo
 from mpg.net import Listener, Server
-from mpg.net.conn import text_of
+from mpg.net.addr import text_of
 from mpg.servers import SERVICES
 from mpg.sim.cli import add_sim, one_procs
 from mpg.trace import Recorder

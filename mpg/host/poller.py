@@ -56,7 +56,7 @@ class EpollPoller:
             raise
         self.bell: Bell | None = Bell(event_fd, partial(os.close, event_fd))
         self.epoll.register(event_fd, select.EPOLLIN | select.EPOLLET)  # so it is never read
-        self.signals: tuple[socket.socket, socket.socket] | None = None
+        self.signals: tuple[socket.socket, socket.socket, PollDesc] | None = None
         self.pds: dict[int, PollDesc] = {}
 
     def arm(self, pd: PollDesc, write: bool) -> None:
@@ -78,9 +78,11 @@ class EpollPoller:
         if not events:
             return False
         events.reverse()
-        if self.signals is not None:
+        woken = deliver(mp, events, self.pds)
+        if self.signals is not None and self.signals[2].rready:
+            self.signals[2].rready = False
             drain(self.signals[0])
-        return deliver(mp, events, self.pds) > 0
+        return woken > 0
 
     def wakeup(self) -> None:
         """Make `poll` return. Any thread, and signal handlers."""
@@ -92,11 +94,13 @@ class EpollPoller:
         except BlockingIOError:  # full: it will return
             pass
 
-    def signal_fd(self) -> int:
+    def signal_fd(self, mp: M) -> int:
         """Where `signal.set_wakeup_fd` may write, to make `poll` return. (An eventfd takes no single bytes.)"""
-        inner, outer = self.signals = socket.socketpair()
+        inner, outer = socket.socketpair()
         inner.setblocking(False)
         outer.setblocking(False)
+        pd = self.pds[inner.fileno()] = PollDesc(mp, inner.fileno())
+        self.signals = inner, outer, pd
         self.epoll.register(inner, select.EPOLLIN | select.EPOLLET)
         return outer.fileno()
 
@@ -108,7 +112,7 @@ class EpollPoller:
     def close(self) -> None:
         self.bell = None
         self.epoll.close()
-        for sock in self.signals or ():
+        for sock in (self.signals or ())[:2]:
             sock.close()
         self.pds.clear()
 
@@ -171,7 +175,7 @@ class SelectorsPoller:
         except OSError:  # full: it will return; its other end closed: nobody polls any more
             pass
 
-    def signal_fd(self) -> int:
+    def signal_fd(self, mp: M) -> int:
         assert self.bell is not None
         return int(self.bell.end.fileno())
 

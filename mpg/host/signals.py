@@ -80,7 +80,7 @@ class Signals:
     def __enter__(self) -> Signals:
         if not self.is_main:
             return self
-        fd = self.sched.port.poller_of(self.sched.m0).signal_fd()  # type: ignore[attr-defined]
+        fd = self.sched.port.poller_of(self.sched.m0).signal_fd(self.sched.m0)  # type: ignore[attr-defined]
         before = signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
         if before == -1:
             self.attached = True

@@ -10,7 +10,7 @@ from ..plain import HOST_WORLD
 from ..sched.syscall import call_on_spare
 from .fd import net_error
 
-__all__ = ["Address", "parse", "resolve"]
+__all__ = ["Address", "parse", "resolve", "text_of"]
 
 Address = str | tuple[str, int] | tuple[str, int, int, int]
 
@@ -70,3 +70,11 @@ def resolve(host: str, port: int, *, passive: bool = False) -> list[tuple[Any, A
         else:
             infos = call_on_spare(mp.sched.port.dns.submit, socket.getaddrinfo, args, {})
     return [(family, sockaddr) for family, _, _, _, sockaddr in infos]
+
+
+def text_of(addr: Any) -> str:
+    """`host:port`, as it is written everywhere."""
+    if not isinstance(addr, tuple) or len(addr) < 2:
+        return str(addr)
+    host = f"[{addr[0]}]" if ":" in addr[0] else addr[0]
+    return f"{host}:{addr[1]}"

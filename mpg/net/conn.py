@@ -14,9 +14,11 @@ from typing import Any, overload
 from ..current import getcurrent, tls
 from ..errors import ClosedError
 from ..sched.doorbell import checkpoint
-from ..sched.netpoll import PollDesc
+from ..sched.netpoll import PollDesc, claim_io
 from ..sched.ready import raise_abort
 from ..status import IO_WAIT
+from .addr import text_of
+from .connio import ConnIO
 from .fd import NetFD
 
 __all__ = ["Conn"]
@@ -93,16 +95,22 @@ class Conn(NetFD):
                     return data
             if n <= 0:  # nothing to wait for; or an error
                 return self._recv(n)
-            gp = mp.curg  # what follows is `_wait_read`, with fewer frames for a switch to leave
+            gp = mp.curg  # what follows is `_wait_read`, written out
             if self._rdeadline or self._reader is not None:
                 self._may_read(mp)
-            self._begin(mp, gp, pd, pd.r)
+            wait = pd.r
+            if not pd.armed or gp.waiting is not wait:
+                self._prepare(mp, gp, pd, wait)
+            wait.cell.append(gp)
+            if self._closed and claim_io(wait) is not None:
+                raise ClosedError(f"use of closed {self!r}")
+            mp.iowait += 1
             self._reader = gp
             try:
                 if self._rdeadline:
-                    mp.gopark_timed(gp, pd.r, IO_WAIT, max(0, self._rdeadline - mp.now()))
+                    mp.gopark_timed(gp, wait, IO_WAIT, max(0, self._rdeadline - mp.now()))
                 else:
-                    mp.leave(gp, pd.r, IO_WAIT).switch()
+                    mp.leave(gp, wait, IO_WAIT).switch()
                     if gp.wake_exc is not None:
                         raise_abort(gp)
             finally:
@@ -295,63 +303,3 @@ class Conn(NetFD):
     def __repr__(self) -> str:
         state = " closed" if self._closed else ""
         return f"<Conn{state} {text_of(self.local_addr)} to {text_of(self.remote_addr)}>"
-
-
-class ConnIO(io.RawIOBase):
-    """The raw file under `Conn.makefile` (socket.SocketIO of the standard library).
-
-    After a timeout it is not read any more, since the buffer above may have lost what it had got before.
-    """
-
-    def __init__(self, conn: Conn, mode: str) -> None:
-        self._conn = conn
-        self._letters = {letter for letter in mode if letter in "rw"}
-        self._timed_out = False
-
-    @property
-    def mode(self) -> str:
-        return "rwb" if len(self._letters) > 1 else f"{''.join(self._letters)}b"
-
-    @property
-    def name(self) -> int:
-        return -1 if self.closed else self.fileno()
-
-    def readable(self) -> bool:
-        self._check()
-        return "r" in self._letters
-
-    def writable(self) -> bool:
-        self._check()
-        return "w" in self._letters
-
-    def readinto(self, buffer: Any) -> int:
-        if not self.readable():
-            raise io.UnsupportedOperation("not readable")
-        if self._timed_out:
-            raise OSError("cannot read from timed out object")
-        try:
-            return self._conn.recv_into(buffer)
-        except TimeoutError:
-            self._timed_out = True
-            raise
-
-    def write(self, data: Any) -> int:
-        if not self.writable():
-            raise io.UnsupportedOperation("not writable")
-        return self._conn.send(data)
-
-    def fileno(self) -> int:
-        self._check()
-        return self._conn.fileno()
-
-    def _check(self) -> None:
-        if self.closed:
-            raise ValueError("I/O operation on closed file.")
-
-
-def text_of(addr: Any) -> str:
-    """`host:port`, as it is written everywhere."""
-    if not isinstance(addr, tuple) or len(addr) < 2:
-        return str(addr)
-    host = f"[{addr[0]}]" if ":" in addr[0] else addr[0]
-    return f"{host}:{addr[1]}"

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..current import tls
 from ..sched.doorbell import checkpoint
-from .addr import Address, parse, resolve
-from .conn import Conn, text_of
+from .addr import Address, parse, resolve, text_of
+from .conn import Conn
 from .fd import net_error
 
 __all__ = ["dial"]

@@ -114,16 +114,21 @@ class NetFD:
 
     def _begin(self, mp: Any, gp: Any, pd: PollDesc, wait: IOWait) -> None:
         """Publish that `gp` waits. Then the caller parks, and afterwards takes one from `mp.iowait`."""
+        if not pd.armed or gp.waiting is not wait:
+            self._prepare(mp, gp, pd, wait)
+        wait.cell.append(gp)
+        if self._closed and claim_io(wait) is not None:
+            raise ClosedError(f"use of closed {self!r}")
+        mp.iowait += 1
+
+    def _prepare(self, mp: Any, gp: Any, pd: PollDesc, wait: IOWait) -> None:
+        """Have the poller watch, and note that this is what `gp` waits for."""
         if not pd.armed:
             mp.sched.port.arm(mp, pd, wait is pd.w)
         if gp.waiting is not wait:
             gp.waiting = wait
             if mp.rec is not None:  # it does not wait for the same thing again
                 mp.rec.foretold = None
-        wait.cell.append(gp)
-        if self._closed and claim_io(wait) is not None:
-            raise ClosedError(f"use of closed {self!r}")
-        mp.iowait += 1
 
     def _park(self, mp: Any, gp: Any, pd: PollDesc, wait: IOWait, *, write: bool) -> None:
         """Park until something happens to this direction. ClosedError, TimeoutError."""

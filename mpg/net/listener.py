@@ -17,8 +17,8 @@ from ..plain import HOST_WORLD
 from ..sched.doorbell import checkpoint
 from ..sched.netpoll import PollDesc
 from ..sync import Mutex
-from .addr import Address, parse, resolve
-from .conn import Conn, text_of
+from .addr import Address, parse, resolve, text_of
+from .conn import Conn
 from .fd import NetFD, net_error
 
 __all__ = ["Listener", "listen"]

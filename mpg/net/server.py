@@ -28,8 +28,8 @@ from ..sched.g import G, func_name, new_g
 from ..sched.place import newproc_on, place_fresh
 from ..sched.ready import new_goid
 from ..selectgo import recv_case, select, send_case
-from .addr import Address
-from .conn import Conn, text_of
+from .addr import Address, text_of
+from .conn import Conn
 from .fd import net_error
 from .listener import Listener, listen
 
