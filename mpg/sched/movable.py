@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..current import tls
-from ..status import GDEAD, GOSCHED, GRUNNABLE, GWAITING
+from ..status import GOSCHED, GRUNNABLE, GWAITING
 from .mlife import wakep
 from .ready import ready_without_p
 from .runq import put, put_global_locked
@@ -56,10 +55,9 @@ class MovableM(BaseM):
         return self.g0  # type: ignore[no-any-return]
 
     def goexit0(self, me: Any) -> G | None:
-        """End the current G and return to g0; the carrier waits for the next fresh G. On whichever M it has come to."""
-        mp = tls.m
-        gp: Any = mp.curg
-        gp.atomicstatus = GDEAD
+        """Return to g0; the carrier waits for the next fresh G."""
+        mp = me.m
+        gp = mp.curg
         mp.end(gp)
         if mp.rec is not None:
             mp.rec.end(mp, gp)
@@ -67,8 +65,7 @@ class MovableM(BaseM):
         mp.free.append(me)
         del gp
         mp.g0.switch()
-        m = tls.m
-        return m.curg if m.curg is not None and m.curg.stack is me else None
+        return mp.curg  # type: ignore[no-any-return]
 
 
 class GoschedCommit:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..current import user_calls
-from ..status import GDEAD, GOSCHED, GRUNNABLE, GRUNNING, GWAITING
+from ..status import GOSCHED, GRUNNABLE, GRUNNING, GWAITING
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
-from .stacks import BaseM, died_of
+from .stacks import BaseM
 from .timers import add_timer
 from .turns import OFTEN, begin_ends, end_turns
 
@@ -24,49 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["PinnedM"]
 
 
-def pinned_carrier(me: Any, mp: Any) -> None:
-    """`carrier`, with turns: a fresh G follows one that has never parked."""
-    gp = mp.curg
-    while gp is not None:
-        me.gr_context = gp.context
-        try:
-            gp.result = gp.fn(*gp.args)
-        except BaseException as exc:
-            died_of(gp, exc, mp.sched)
-        gp.args = gp.context = None  # while it can still park: a `__del__` may do so
-        gp.atomicstatus = GDEAD
-        if not mp.ends or mp.attn or gp.listed is not None or gp.joiners is not None or mp.next is not None:
-            gp = nxt = None  # or a carrier that waits would keep the result of its last G
-            gp = mp.reuse(me)
-            continue
-        mp.ends -= 1
-        try:
-            nxt = mp.p.ring.popleft()
-        except IndexError:
-            mp.ends += 1
-            gp = nxt = None
-            gp = mp.reuse(me)
-            continue
-        mp.ended += 1
-        gp.stack = None
-        nxt.home = mp
-        nxt.stack = me
-        mp.curg = nxt
-        nxt.atomicstatus = GRUNNING
-        if mp.rec is not None:
-            mp.rec.switch(mp, mp.p, gp, nxt)
-        gp = nxt
-
-
-user_calls.add(pinned_carrier.__code__)
-
-
 class PinnedM(BaseM):
     """An M whose G's never leave it once started."""
 
     __slots__ = ()
 
-    carrier = staticmethod(pinned_carrier)
     takes_turns = True
 
     def arm(self, t: RTimer, until: int, lock: Any) -> Any:
@@ -156,12 +117,7 @@ class PinnedM(BaseM):
         BaseM.start_fresh(self)
 
     def goexit0(self, me: Any) -> G | None:
-        """The current G has ended: the next one to run on its carrier `me`, or None to let that end (Go: goexit0)."""
-        self.curg.atomicstatus = GDEAD  # type: ignore[union-attr]
-        return self.reuse(me)
-
-    def reuse(self, me: Any) -> G | None:
-        """As `goexit0`, when others have been told."""
+        """The next one to run on the carrier `me`, or None to let that end (see `BaseM.goexit0`)."""
         gp: Any = self.curg
         self.end(gp)
         pp = self.p

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..current import user_calls
 from ..errors import Goexit, Unwind
-from ..status import GOSCHED, GOYIELD
+from ..status import GDEAD, GOSCHED, GOYIELD, GRUNNING
 from .doorbell import arrive
 from .finish import g_ended
 from .join import wake_joiners
@@ -53,7 +53,11 @@ __all__ = ["BaseM", "carrier", "died_of"]
 
 
 def carrier(me: Any, mp: Any) -> None:
-    """The body of a carrier: run the M's current G, end it, take the next one. It may have moved since it left `mp`."""
+    """The body of a carrier: run the M's current G, end it, take the next one (Go: goexit0).
+
+    Where ends are turns (`turns.py`) the next one is the head of the ring, which is written out here. Where stacks move
+    none are, and `goexit0` asks `me` on which M this is by now.
+    """
     gp = mp.curg
     while gp is not None:
         me.gr_context = gp.context
@@ -62,8 +66,28 @@ def carrier(me: Any, mp: Any) -> None:
         except BaseException as exc:
             died_of(gp, exc, mp.sched)
         gp.args = gp.context = None  # while it can still park: a `__del__` may do so
-        gp = None  # or a carrier that waits would keep the result of its last G
-        gp = mp.goexit0(me)
+        gp.atomicstatus = GDEAD
+        if not mp.ends or mp.attn or gp.listed is not None or gp.joiners is not None or mp.next is not None:
+            gp = nxt = None  # or a carrier that waits would keep the result of its last G
+            gp = mp.goexit0(me)
+            continue
+        mp.ends -= 1
+        try:
+            nxt = mp.p.ring.popleft()
+        except IndexError:
+            mp.ends += 1
+            gp = nxt = None
+            gp = mp.goexit0(me)
+            continue
+        mp.ended += 1
+        gp.stack = None
+        nxt.home = mp
+        nxt.stack = me
+        mp.curg = nxt
+        nxt.atomicstatus = GRUNNING
+        if mp.rec is not None:
+            mp.rec.switch(mp, mp.p, gp, nxt)
+        gp = nxt
 
 
 user_calls.add(carrier.__code__)
@@ -153,6 +177,10 @@ class BaseM(M):
         wake_joiners(self, gp)
         if gp.id == MAIN and not hasattr(gp, "exc"):
             g_ended(self.sched, gp)
+
+    def goexit0(self, me: Any) -> G | None:
+        """The G on the carrier `me` is dead: tell whom it matters to. The next one for `me`, None to let that end."""
+        raise NotImplementedError
 
     def start_fresh(self) -> None:
         """Give the current G, a fresh one, a carrier and switch to it; only on g0."""

@@ -7,7 +7,7 @@ Whoever grants an M turns has seen that nothing else asks for a look. There are 
   and the head of `lq` runs, or `lq` is empty and `gq` takes its place. That is one queue, `lq` before `gq`, to whose
   tail they go. So one of them is made, `gq`. The tickets of those who take turns stay lower than any that come
   later. A switch takes a quarter less.
-* *Ends* (`M.ends`, taken by `pinned_carrier`). Only the ring holds G's, and no timer is set: up to the next 61st slice
+* *Ends* (`M.ends`, taken by `stacks.carrier`). Only the ring holds G's, and no timer is set: up to the next 61st slice
   whoever ends is followed by the head of the ring.
 * *Spawns* (`M.spawns`, taken by `newproc`). Each new G is runnext and sends the one before to the tail of the ring. So
   all of them go to the ring, whose tail is runnext unless `M.next` is set; that sends it where it already is. This is

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..current import tls
 from ..sched.movable import MovableM
 from ..sched.pinned import PinnedM
 from ..sched.policy import RING, STEAL_ROUNDS
 from ..sched.runq import get_local, put
-from ..sched.stacks import carrier
 from ..sched.steal import steal_timers
 from ..status import GRUNNING
 
@@ -39,7 +37,6 @@ class Steps:
     """The overridden steps; mixed into both kinds of M."""
 
     __slots__ = ()
-    carrier = staticmethod(carrier)
     takes_turns = False
     port: SimPort
     debt: int
@@ -117,7 +114,7 @@ class Steps:
         return stack
 
     def goexit0(self: Any, me: Any) -> G | None:
-        self.port.step(tls.m, self.port.costs.exit)
+        self.port.step(me.m, self.port.costs.exit)
         return super().goexit0(me)  # type: ignore[misc, no-any-return]
 
     def end(self: Any, gp: G) -> None:
