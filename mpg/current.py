@@ -30,7 +30,7 @@ from .errors import MpgError
 from .plain import PLAIN
 
 if TYPE_CHECKING:
-    from .sched.structs import Sched
+    from .sched.schedt import Sched
 
 __all__ = [
     "Carrier",

@@ -1,8 +1,11 @@
-"""What happens when a primitive's lock is not free at once.
+"""What happens when a lock is not free at once.
 
 Locks are held for a few hundred nanoseconds, so waiting is right, with one exception: a signal handler or a
-`__del__` that runs *inside* the critical section of its own thread would wait for itself. So the wait is
-timed, and after each 50 ms the frames below are searched for one of mpg's that holds this very lock.
+`__del__` that runs *inside* the critical section of its own thread would wait for itself. So the wait is timed, and
+after each 50 ms (for locks of the scheduler: 1 ms) the frames below are searched for one of mpg's that holds this lock.
+
+An operation on a primitive then raises. What makes a G runnable must not, or that G would be lost: it is put off until
+the frames below have done (`put_off` of an M).
 
 Rejected: recording the owner of each lock, which costs every uncontended acquire 40 ns.
 """
@@ -14,7 +17,7 @@ from typing import Any
 
 from .current import is_ours
 
-__all__ = ["acquire_slow"]
+__all__ = ["acquire_slow", "acquire_unless_ours"]
 
 PATIENCE = 0.05  # seconds
 
@@ -25,12 +28,19 @@ def acquire_slow(lock: Any) -> None:
     Raises:
         RuntimeError: this thread holds it itself.
     """
-    while not lock.acquire(True, PATIENCE):
+    if not acquire_unless_ours(lock, PATIENCE):
+        raise RuntimeError(
+            "an mpg operation in a signal handler or __del__ interrupted another one on the same object, on "
+            "the same thread, and would wait for itself; hand the work to a G instead"
+        )
+
+
+def acquire_unless_ours(lock: Any, patience: float = 1e-3) -> bool:
+    """Acquire `lock`, which was taken a moment ago; False if this thread, as it seems, holds it itself."""
+    while not lock.acquire(True, patience):
         if held_below(lock):
-            raise RuntimeError(
-                "an mpg operation in a signal handler or __del__ interrupted another one on the same object, on "
-                "the same thread, and would wait for itself; hand the work to a G instead"
-            )
+            return False
+    return True
 
 
 def held_below(lock: Any) -> bool:

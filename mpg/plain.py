@@ -7,7 +7,8 @@ thread by blocking it. In wait lists a `PlainG` stands for the thread.
 from __future__ import annotations
 
 import threading
-from _thread import allocate_lock, interrupt_main
+from _thread import allocate_lock, interrupt_main, start_new_thread
+from collections.abc import Callable
 from random import Random
 from time import monotonic_ns, sleep, thread_time_ns
 from typing import Any
@@ -135,6 +136,10 @@ class PlainM:
         finally:
             gp.atomicstatus = GRUNNING
             gp.waiting = None
+
+    def put_off(self, call: Callable[[Any], object]) -> None:
+        """This thread must get on first with what `call`, in a signal handler or `__del__`, interrupts."""
+        start_new_thread(call, (self,))
 
     def now(self) -> int:
         return monotonic_ns()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from .sched.netpoll import PollDesc
-    from .sched.structs import M, Sched
+    from .sched.schedt import Sched
+    from .sched.structs import M
 
 __all__ = ["Capabilities", "Lock", "Port", "Rng", "Stack", "TokenLock"]
 

@@ -26,7 +26,8 @@ from .sched.finish import stop
 from .sched.join import wake_joiners
 from .sched.proc import schedule
 from .sched.runq import drop_fresh
-from .sched.structs import M, Sched
+from .sched.schedt import Sched
+from .sched.structs import M
 from .seconds import to_ns
 from .status import GDEAD
 from .trace.record import Recorder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..sched.structs import Sched
+    from ..sched.schedt import Sched
 
 __all__ = ["schedtrace"]
 

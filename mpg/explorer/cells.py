@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..sched.g import G
 from ..sched.movable import MovableM
 from ..sched.pinned import PinnedM
-from ..sched.structs import M, P, Sched
+from ..sched.schedt import Sched
+from ..sched.structs import M, P
 from ..status import GDEAD, GIDLE, GRUNNABLE, GRUNNING, GSTATUS, GSYSCALL, GWAITING
 from .invariants import InvariantError
 

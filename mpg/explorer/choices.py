@@ -31,7 +31,7 @@ from .invariants import check, check_step
 from .tasks import ASLEEP, DONE, LOCK, PAUSED, READY, TIMED, Task
 
 if TYPE_CHECKING:
-    from ..sched.structs import Sched
+    from ..sched.schedt import Sched
 
 __all__ = ["YIELD", "Branch", "Choices", "Key", "Mark", "Stuck"]
 

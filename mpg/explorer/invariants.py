@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..sched.g import G
-    from ..sched.structs import Sched
+    from ..sched.schedt import Sched
 
 __all__ = ["InvariantError", "LockOrder", "check", "check_step"]
 

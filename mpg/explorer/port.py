@@ -24,7 +24,8 @@ from .invariants import LockOrder
 from .tasks import ASLEEP, DONE, LOCK, TIMED, Outside, Spare, Task
 
 if TYPE_CHECKING:
-    from ..sched.structs import M, Sched
+    from ..sched.schedt import Sched
+    from ..sched.structs import M
 
 __all__ = ["ExplorerPort"]
 

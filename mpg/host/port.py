@@ -35,7 +35,8 @@ from .spare import SpareMs
 
 if TYPE_CHECKING:
     from ..sched.netpoll import PollDesc
-    from ..sched.structs import M, Sched
+    from ..sched.schedt import Sched
+    from ..sched.structs import M
 
 __all__ = ["HostPort", "gil_enabled"]
 

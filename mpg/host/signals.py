@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ..current import is_ours, user_calls
 
 if TYPE_CHECKING:
-    from ..sched.structs import Sched
+    from ..sched.schedt import Sched
 
 __all__ = ["Signals", "terminable"]
 

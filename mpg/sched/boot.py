@@ -26,7 +26,7 @@ from .movable import MovableM
 from .pinned import PinnedM
 from .proc import schedule
 from .ready import new_goid
-from .structs import Sched
+from .schedt import Sched
 from .sysmon import sysmon
 
 if TYPE_CHECKING:

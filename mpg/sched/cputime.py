@@ -20,7 +20,8 @@ from ..trace.events import CpuTime
 from .policy import CPU_SAMPLE_NS, CPU_SAMPLE_SLACK_NS
 
 if TYPE_CHECKING:
-    from .structs import M, Sched
+    from .schedt import Sched
+    from .structs import M
 
 __all__ = ["CpuTimes"]
 

@@ -22,7 +22,7 @@ from .finish import live_gs, stop_locked
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import Sched
+    from .schedt import Sched
 
 __all__ = ["checkdead_locked", "first_timer", "goroutine_table", "is_stuck_locked"]
 

@@ -21,7 +21,8 @@ from .policy import CLAIM_LOOKS, CLAIM_NS, UNWIND_LIMIT
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M, Sched
+    from .schedt import Sched
+    from .structs import M
 
 __all__ = ["g_ended", "live_gs", "stop", "stop_locked", "unwind"]
 

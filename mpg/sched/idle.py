@@ -17,7 +17,8 @@ from ..trace.events import ProcRetire
 from .policy import coprimes
 
 if TYPE_CHECKING:
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = ["mget_locked", "mput_locked", "pidleget_locked", "pidleput_locked", "publish_locked"]
 

@@ -16,6 +16,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ..current import tls
+from ..locks import acquire_unless_ours
 from ..status import PRUNNING
 from ..trace.events import Handoff, MWake, ProcsChange, ProcStop
 from .idle import (
@@ -29,7 +30,8 @@ from .idle import (
 )
 
 if TYPE_CHECKING:
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = [
     "acquirep",
@@ -116,12 +118,17 @@ def post(mp: M, item: Any) -> bool:
 
     False if that M has ended and will not look any more.
     """
-    with mp.lock:
+    if not mp.lock.acquire(False) and not acquire_unless_ours(mp.lock):
+        tls.m.put_off(lambda _: post(mp, item))
+        return True
+    try:
         if mp.exited:
             return False
         mp.inbox.append(item)
         mp.attn = True
         asleep, mp.asleep = mp.asleep, False
+    finally:
+        mp.lock.release()
     mp.sched.stuck = False
     if asleep:
         if mp.rec is not None and tls.m.rec is not None and tls.m.sched is mp.sched:
@@ -174,7 +181,10 @@ def new_m_locked(sched: Sched) -> M:
 
 def wakep(sched: Sched) -> None:
     """Start one spinning M if a P is idle and nobody spins (Go: wakep)."""
-    with sched.lock:
+    if not sched.lock.acquire(False) and not acquire_unless_ours(sched.lock):
+        tls.m.put_off(lambda _: wakep(sched))
+        return
+    try:
         if sched.nmspinning or sched.stopping:
             return
         pp = pidleget_spinning_locked(sched)
@@ -182,6 +192,8 @@ def wakep(sched: Sched) -> None:
             return
         sched.nmspinning += 1
         publish_locked(sched)
+    finally:
+        sched.lock.release()
     startm(sched, pp, True)
 
 

@@ -29,7 +29,8 @@ from .steal import may_steal
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = ["give_up_p", "leave_p", "without_p"]
 

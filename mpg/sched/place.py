@@ -17,7 +17,8 @@ from .runq import put_global_locked
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = ["newproc_on", "place_fresh", "unplace"]
 
@@ -63,7 +64,8 @@ def unplace(sched: Sched, mp: M, pp: P) -> None:
         fresh = [item for item in mp.inbox if not callable(item) and item.stack is None]
         if not fresh:
             return
-        mp.inbox = [item for item in mp.inbox if item not in fresh]
+        for item in fresh:  # in place: `put_off` appends without the lock
+            mp.inbox.remove(item)
     with sched.lock:
         for gp in fresh:
             gp.home = None

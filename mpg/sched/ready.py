@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..locks import acquire_unless_ours
 from ..status import GRUNNABLE, GSYSCALL, GWAITING
 from .idle import pidleget_locked
 from .mlife import startm, wakep
@@ -101,14 +102,19 @@ def ready(mp: Any, gp: Any) -> None:
         home.post_foreign(gp)
 
 
-def ready_without_p(mp: M, gp: G) -> None:
+def ready_without_p(mp: Any, gp: G) -> None:
     """To the global tail, with an idle P for it (Go: injectglist without a P)."""
     sched = mp.sched
-    with sched.lock:
+    if not sched.lock.acquire(False) and not acquire_unless_ours(sched.lock):
+        mp.put_off(lambda mp: ready_without_p(mp, gp))
+        return
+    try:
         gp.ticket = mp.ticket
         mp.ticket += 1
         put_global_locked(sched, (gp,))
         pp = None if sched.stopping else pidleget_locked(sched)
+    finally:
+        sched.lock.release()
     if pp is not None:
         startm(sched, pp, False)
 

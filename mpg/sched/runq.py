@@ -20,13 +20,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..current import tls
+from ..locks import acquire_unless_ours
 from ..trace.events import GlobqLen, Overflow
 from .policy import GLOBAL_BATCH, OVERFLOW, RING, global_batch
 from .turns import begin_turns, end_turns
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = [
     "drop_fresh",
@@ -215,8 +217,14 @@ def put_batch(mp: M, pp: P, taken: list[G]) -> G | None:
 
 def overflow(mp: M, pp: P, gp: G) -> None:
     """The oldest half of a full local queue and `gp` go to the global side (Go: runqputslow)."""
-    batch = [*oldest(mp, pp, OVERFLOW), gp]
-    with mp.sched.lock:
+    lock = mp.sched.lock
+    if not lock.acquire(False) and not acquire_unless_ours(lock):  # the queue is longer by one, for a while
+        gp.ticket = pp.ticket
+        pp.ticket += 1
+        (pp.ring if gp.home is None else mp.lq).append(gp)
+        return
+    try:
+        batch = [*oldest(mp, pp, OVERFLOW), gp]
         ticket = pp.ticket
         pp.ticket = ticket + len(batch)
         for g in batch:
@@ -226,6 +234,8 @@ def overflow(mp: M, pp: P, gp: G) -> None:
         if mp.rec is not None:
             mp.rec.simple(mp, Overflow, len(batch), -1)
         put_global_locked(mp.sched, [g for g in batch if g.home is None])
+    finally:
+        lock.release()
 
 
 def oldest(mp: M, pp: P, n: int) -> list[G]:

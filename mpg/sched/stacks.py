@@ -26,6 +26,7 @@ the scheduler at whatever recursion depth the user had reached.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..current import user_calls
@@ -47,7 +48,7 @@ from .timers import RTimer, stop_timer
 if TYPE_CHECKING:
     from ..port import Stack
     from .g import G
-    from .structs import Sched
+    from .schedt import Sched
 
 __all__ = ["BaseM", "carrier", "died_of"]
 
@@ -145,6 +146,16 @@ class BaseM(M):
 
     def sleep(self, ns: int) -> None:
         self.getg()
+
+    def put_off(self, call: Callable[[Any], object]) -> None:
+        """A letter to itself: the code that this interrupts, in a signal handler or `__del__`, must get on first.
+
+        It may hold any lock, so this takes none. Only this M empties its inbox, and a wake-up that comes before a sleep
+        is remembered.
+        """
+        self.inbox.append(call)
+        self.attn = True
+        self.sched.port.wakeup(self)
 
     def ring_bell(self) -> None:
         """Have this M look at its flags at its next operation or scheduling point."""

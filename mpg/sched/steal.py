@@ -18,7 +18,8 @@ from .timers import check_timers
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = ["grab", "may_steal", "rob", "steal", "steal_timers"]
 

@@ -37,7 +37,8 @@ from .runq import put_global_locked
 
 if TYPE_CHECKING:
     from .g import G
-    from .structs import M, P, Sched
+    from .schedt import Sched
+    from .structs import M, P
 
 __all__ = ["retake", "sysmon"]
 

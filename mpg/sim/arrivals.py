@@ -25,7 +25,8 @@ from ..trace.events import GlobqLen
 from .port import SimPort
 
 if TYPE_CHECKING:
-    from ..sched.structs import P, Sched
+    from ..sched.schedt import Sched
+    from ..sched.structs import P
 
 __all__ = ["arrivals", "rng"]
 

@@ -11,7 +11,7 @@ from ..current import tls
 from ..errors import MpgError, SimulationError
 
 if TYPE_CHECKING:
-    from ..sched.structs import Sched
+    from ..sched.schedt import Sched
     from .port import SimPort
 
 __all__ = ["OrderedLock", "SimLock", "rank"]

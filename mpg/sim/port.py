@@ -29,7 +29,8 @@ from .steps import SLEEPING, WORKING
 from .world import PATIENCE, World
 
 if TYPE_CHECKING:
-    from ..sched.structs import M, P, Sched
+    from ..sched.schedt import Sched
+    from ..sched.structs import M, P
 
 __all__ = ["SimPort"]
 

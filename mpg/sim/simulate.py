@@ -20,7 +20,8 @@ from ..sched.boot import boot, end_m, outcome, start_sysmon
 from ..sched.g import func_name
 from ..sched.proc import schedule
 from ..sched.runq import drop_fresh
-from ..sched.structs import P, Sched
+from ..sched.schedt import Sched
+from ..sched.structs import P
 from ..seconds import FOREVER
 from ..trace.record import Recorder
 from ..trace.target import recorder_for, save

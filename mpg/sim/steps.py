@@ -24,7 +24,8 @@ from ..status import GRUNNING
 
 if TYPE_CHECKING:
     from ..sched.g import G
-    from ..sched.structs import P, Sched
+    from ..sched.schedt import Sched
+    from ..sched.structs import P
     from .port import SimPort
 
 __all__ = ["SimMovableM", "SimPinnedM", "Slot", "m_class"]

@@ -39,7 +39,7 @@ from ..status import GRUNNABLE, GRUNNING
 
 if TYPE_CHECKING:
     from ..port import Capabilities
-    from ..sched.structs import Sched
+    from ..sched.schedt import Sched
     from .costs import Costs
 
 __all__ = ["PATIENCE", "At", "World"]

@@ -76,7 +76,7 @@ def on_host(program: Program) -> Run:
     """
     machine = Machine(program, yields=(program.phase - 1) % 61)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mpg.sched.structs.SLICE_NS", 1 << 62)
+        patch.setattr("mpg.sched.schedt.SLICE_NS", 1 << 62)
         patch.setattr("mpg.sched.sysmon.SLICE_NS", 1 << 62)
         patch.setattr("mpg.sync.mutex.STARVATION_NS", math.inf)
         try:

@@ -74,5 +74,5 @@ def busy():
 @pytest.fixture
 def no_preemption(monkeypatch: pytest.MonkeyPatch) -> None:
     """A G that is stopped between two notes would run once more than it says."""
-    monkeypatch.setattr("mpg.sched.structs.SLICE_NS", 1 << 62)
+    monkeypatch.setattr("mpg.sched.schedt.SLICE_NS", 1 << 62)
     monkeypatch.setattr("mpg.sched.sysmon.SLICE_NS", 1 << 62)

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from mpg.port import HOST_GIL
-from mpg.sched import runq
+from mpg.sched import ready, runq
 from mpg.sched.g import G, new_g
 from mpg.sched.idle import retire_locked
 from mpg.sched.mlife import acquirep, releasep
 from mpg.sched.pinned import PinnedM
+from mpg.sched.schedt import Sched
 from mpg.sched.steal import grab
-from mpg.sched.structs import P, Sched
+from mpg.sched.structs import P
 from mpg.sched.timers import RTimer, add_timer
 
 
@@ -231,3 +232,25 @@ def test_what_a_locked_m_may_run():
     runq.put_global_started(b.mp, b.started())
     picked = [runq.pick_started(b.mp, b.pp) for _ in range(3)]
     assert [gp.id if gp else None for gp in picked] == [3, 4, None]
+
+
+def test_what_is_made_ready_without_a_p_in_the_middle_of_the_same_is_put_off(monkeypatch):
+    """A signal handler or `__del__` would wait for the lock of its own thread."""
+    b = Bench()
+    mp, b.mp.p = b.mp, None
+    rung = []
+    b.sched.port.wakeup = rung.append
+    first, second = b.fresh(), b.fresh()
+
+    def interrupted(sched: Sched) -> None:
+        monkeypatch.undo()
+        ready.ready_without_p(mp, second)
+
+    monkeypatch.setattr(ready, "pidleget_locked", interrupted)
+    ready.ready_without_p(mp, first)
+    assert list(b.sched.globq) == [first]
+    assert rung == [mp]
+    assert mp.attn
+    (letter,) = mp.inbox
+    letter(mp)
+    assert list(b.sched.globq) == [first, second]

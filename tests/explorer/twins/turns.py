@@ -36,7 +36,7 @@ TWINS = (
     Twin(
         "nobody looks at the doorbell between two fresh G's",
         "letter_against_ends-host",
-        "sched/pinned.py",
+        "sched/stacks.py",
         "not mp.ends or mp.attn or",
         "not mp.ends or",
     ),
