@@ -69,27 +69,27 @@ class SpareMs:
         self.closed = False
 
     def submit(self, call: Callable[[Any], None]) -> None:
-        """Have a spare M make `call`, which must not raise."""
-        with self.lock:
+        """Have a spare M make `call`, which must not raise. After `close` it is not made: its G is being unwound."""
+        with self.lock:  # also while the thread starts, or `close` would neither wait for it nor name it
+            if self.closed:
+                return
             if self.idle:
                 spare = self.idle.pop()
                 spare.call = call
                 spare.note.release()
                 return
-            if len(self.all) >= self.limit:
-                self.queue.append(call)
-                return
-            spare = SpareM(self, len(self.all))
-            spare.call = call
-            self.all.append(spare)
-        try:
-            spare.thread.start()
-        except RuntimeError:  # the system refuses a thread: queue behind those we have, if any
-            with self.lock:
-                self.all.remove(spare)
-                if not self.all:
-                    raise
-                self.queue.append(call)
+            if len(self.all) < self.limit:
+                spare = SpareM(self, len(self.all))
+                spare.call = call
+                try:
+                    spare.thread.start()
+                except RuntimeError:  # the system refuses a thread: queue behind those we have, if any
+                    if not self.all:
+                        raise
+                else:
+                    self.all.append(spare)
+                    return
+            self.queue.append(call)
 
     def next_call(self, spare: SpareM) -> Callable[[Any], None] | None:
         """Wait for the next call of an idle spare M; None: it is to end."""

@@ -16,6 +16,7 @@ from conformance.worlds import until
 
 import mpg
 from mpg.host.port import HostPort
+from mpg.host.spare import SpareMs
 
 
 def left_over() -> tuple[int, int, int]:
@@ -126,18 +127,50 @@ def test_calls_in_progress_are_named() -> None:
     gate = threading.Event()
 
     def a_long_call() -> None:
+        begun.set()
         gate.wait()
 
     def main() -> None:
-        g = mpg.go(mpg.to_thread, a_long_call)
-        until(lambda: g.status == "syscall")
+        mpg.go(mpg.to_thread, a_long_call)
+        until(begun.is_set)
 
+    begun = threading.Event()
     threads = set(threading.enumerate())
     with pytest.warns(ResourceWarning, match="a_long_call"):
         mpg.run(main, shutdown_timeout=0.05)
     gate.set()
     for thread in set(threading.enumerate()) - threads:
         thread.join()
+
+
+def test_a_call_whose_thread_starts_while_the_run_ends_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = SpareMs("spare")
+    gate = threading.Event()
+    left: list[str] = []
+    ending = threading.Thread(target=lambda: left.extend(pool.close(0.0)))
+    start = threading.Thread.start
+
+    def late(thread: threading.Thread) -> None:
+        if thread is not ending:
+            start(ending)
+            ending.join(0.1)
+            assert ending.is_alive(), "it has not seen a thread that has yet to start"
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", late)
+    pool.submit(lambda spare: gate.wait() and None)
+    ending.join()
+    gate.set()
+    assert len(left) == 1
+    for spare in pool.all:
+        spare.thread.join()
+
+
+def test_a_call_that_comes_after_the_end_of_the_run_is_not_made() -> None:
+    pool = SpareMs("spare")
+    assert pool.close(0.0) == []
+    pool.submit(lambda spare: pytest.fail("it is made"))
+    assert pool.all == []
 
 
 def test_who_parks_while_it_is_unwound() -> None:
