@@ -98,7 +98,7 @@ class Chan(Generic[T]):
             ChanPanic: "send on closed channel", also when it is closed during the wait.
         """
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:
@@ -160,7 +160,7 @@ class Chan(Generic[T]):
             ChanClosed: the channel is closed and drained.
         """
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:

@@ -4,13 +4,13 @@ An operation asks once which M it is on, then everything is reached from that. T
 
 * `tls.m`, a thread-local. A thread that runs no M finds `plain.PLAIN` there. A simulation rewrites `tls.m` each time
   it resumes a virtual M.
-* `getcurrent().m`, on a carrier: it knows the M that it is on. That takes half the time (20 ns against 45), and
+* `getcurrent().mpg_m`, on a carrier: it knows the M that it is on. That takes half the time (20 ns against 45), and
   free-threaded M's do not meet in a lock of the interpreter, as they do at a thread-local of a class of our own.
   Whoever is on no carrier gets an AttributeError. The operations where each nanosecond counts try it first.
 
 Primitives take their lock from here, so that it belongs to the world they are created in.
 
-Besides the ports and `plain` this is the only module that imports `_thread`, `threading` and `greenlet`.
+Besides the worlds and `plain` this is the only module that imports `_thread`, `threading` and `greenlet`.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ class _Tls(threading.local):
 class Carrier(greenlet):
     """A stack that G's run on, one after another (`sched.stacks`), and the M that it is on now."""
 
-    __slots__ = ("m",)
+    __slots__ = ("mpg_m",)  # a name that nobody else gives to an attribute of a greenlet
 
-    m: Any
+    mpg_m: Any
 
     def __init__(self, run: Any, mp: Any) -> None:
         super().__init__(run, mp.g0)
-        self.m = mp
+        self.mpg_m = mp
 
 
 tls = _Tls()

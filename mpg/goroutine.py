@@ -43,11 +43,11 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
         RuntimeError: outside a run, or inside `mpg.blocking()`.
     """
     try:
-        mp = getcurrent().m
+        mp = getcurrent().mpg_m
     except AttributeError:
         mp = tls.m
     if mp.curg is None:
-        raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
+        return go_on_g0(mp, _getframe(1), fn, args, kwargs)
     if mp.attn:
         checkpoint(mp)
         mp = tls.m
@@ -79,21 +79,33 @@ def go(fn: Callable[A, Any], /, *args: A.args, **kwargs: A.kwargs) -> G:
 def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
     """`go` on behalf of a caller `depth` frames up."""
     mp = tls.m
+    frame = _getframe(depth)
     if mp.curg is None:
-        raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
+        return go_on_g0(mp, frame, fn, args, {})
     if mp.attn:
         checkpoint(mp)
         mp = tls.m
-    frame = _getframe(depth)
     gp = new_g(new_goid(mp), fn, args, copy_context(), frame.f_code, frame.f_lasti)
     mp.newproc(gp)
+    return gp
+
+
+def go_on_g0(mp: Any, frame: Any, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G:
+    """`go` in a signal handler or `__del__` that has interrupted the scheduler, which must get on first."""
+    if mp.sched is None:
+        raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
+    if not callable(fn):
+        raise TypeError(f"go of a value that is not a function: {type(fn).__name__}")
+    fn = WithKwargs(fn, kwargs) if kwargs else fn
+    gp = new_g(new_goid(mp), fn, args, copy_context(), frame.f_code, frame.f_lasti)
+    mp.put_off(lambda mp: mp.newproc(gp))
     return gp
 
 
 def gosched() -> None:
     """Let others run; this G goes to the tail of the global queue (Go: runtime.Gosched)."""
     try:
-        mp = getcurrent().m
+        mp = getcurrent().mpg_m
     except AttributeError:
         mp = tls.m
     if mp.attn:

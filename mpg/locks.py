@@ -1,11 +1,11 @@
-"""What happens when a lock is not free at once.
+"""What happens when a primitive's lock is not free at once.
 
 Locks are held for a few hundred nanoseconds, so waiting is right, with one exception: a signal handler or a
-`__del__` that runs *inside* the critical section of its own thread would wait for itself. So the wait is timed, and
-after each 50 ms (for locks of the scheduler: 1 ms) the frames below are searched for one of mpg's that holds this lock.
+`__del__` that runs *inside* the critical section of its own thread would wait for itself. So the wait is
+timed, and after each 50 ms the frames below are searched for one of mpg's that holds this very lock.
 
-An operation on a primitive then raises. What makes a G runnable must not, or that G would be lost: it is put off until
-the frames below have done (`put_off` of an M).
+Locks of the scheduler know who has them (`port.OwnedLock`): what makes a G runnable must not raise, or that G would be
+lost. It is put off.
 
 Rejected: recording the owner of each lock, which costs every uncontended acquire 40 ns.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 from .current import is_ours
 
-__all__ = ["acquire_slow", "acquire_unless_ours"]
+__all__ = ["acquire_slow"]
 
 PATIENCE = 0.05  # seconds
 
@@ -28,19 +28,12 @@ def acquire_slow(lock: Any) -> None:
     Raises:
         RuntimeError: this thread holds it itself.
     """
-    if not acquire_unless_ours(lock, PATIENCE):
-        raise RuntimeError(
-            "an mpg operation in a signal handler or __del__ interrupted another one on the same object, on "
-            "the same thread, and would wait for itself; hand the work to a G instead"
-        )
-
-
-def acquire_unless_ours(lock: Any, patience: float = 1e-3) -> bool:
-    """Acquire `lock`, which was taken a moment ago; False if this thread, as it seems, holds it itself."""
-    while not lock.acquire(True, patience):
+    while not lock.acquire(True, PATIENCE):
         if held_below(lock):
-            return False
-    return True
+            raise RuntimeError(
+                "an mpg operation in a signal handler or __del__ interrupted another one on the same object, on "
+                "the same thread, and would wait for itself; hand the work to a G instead"
+            )
 
 
 def held_below(lock: Any) -> bool:
@@ -60,8 +53,12 @@ def held_below(lock: Any) -> bool:
 
 
 def holds(value: Any, lock: Any) -> bool:
-    """Is `value` this lock, or something that is guarded by it?"""
-    if value is lock or getattr(value, "lock", None) is lock or getattr(value, "_lock", None) is lock:
+    """Is `value` this lock, or something of mpg that is guarded by it? (Others may run their own code when asked.)"""
+    if value is lock:
+        return True
+    if not any(cls.__module__.startswith("mpg.") for cls in type(value).__mro__):
+        return False
+    if getattr(value, "lock", None) is lock or getattr(value, "_lock", None) is lock:
         return True
     several = getattr(value, "locks", None)  # of a select; an M counts there
     return isinstance(several, list) and any(one is lock for one in several)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .sched.schedt import Sched
     from .sched.structs import M
 
-__all__ = ["Capabilities", "Lock", "Port", "Rng", "Stack", "TokenLock"]
+__all__ = ["Capabilities", "Lock", "OwnedLock", "Port", "Rng", "Stack", "TokenLock"]
 
 
 class Lock(Protocol):
@@ -29,6 +29,15 @@ class Lock(Protocol):
     def release(self) -> None: ...
     def __enter__(self) -> bool: ...
     def __exit__(self, kind: Any, exc: Any, tb: Any, /) -> None: ...
+
+
+class OwnedLock(Lock, Protocol):
+    """A lock of the scheduler's. What a signal handler or `__del__` may do asks first whether its own thread has it.
+
+    It would not wait if it had (`threading.RLock`), and go on with half of a change made: so it must ask.
+    """
+
+    def _is_owned(self) -> bool: ...
 
 
 class TokenLock(Lock, Protocol):
@@ -46,7 +55,7 @@ class Stack(Protocol):
 
     gr_context: Any
     parent: Any  #: where it continues when it ends
-    m: M  #: where it is, or was last
+    mpg_m: M  #: where it is, or was last
 
     def switch(self, *args: Any) -> Any: ...
     def throw(self, *args: Any) -> Any: ...
@@ -135,6 +144,9 @@ class Port(Protocol):
 
     def new_lock(self) -> Lock:
         """An unlocked lock."""
+
+    def new_owned_lock(self) -> OwnedLock:
+        """The same for an M or a Sched."""
 
     def new_token_lock(self) -> TokenLock:
         """The same for a channel or another primitive."""

@@ -269,7 +269,7 @@ def quiet_gs(sched: Sched) -> None:
     running = Counter(mp.curg.id for mp in sched.allm if mp.curg is not None)
     for mp in sched.allm:
         stack = None if mp.curg is None else mp.curg.stack
-        known = stack is None or getattr(stack, "m", None) is mp
+        known = stack is None or getattr(stack, "mpg_m", None) is mp
         need(known, f"the carrier of {mp.curg!r} does not know that it is on {mp}")
     for gp in live_gs(sched):
         if gp.atomicstatus == GRUNNABLE:

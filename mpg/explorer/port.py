@@ -98,6 +98,8 @@ class ExplorerPort(Choices):
     def new_lock(self) -> Lock:
         return XLock(self.name("lock"))
 
+    new_owned_lock = new_lock
+
     def new_token_lock(self) -> TokenLock:
         return XLock(self.name("lock"))
 

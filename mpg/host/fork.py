@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from ..current import Carrier, getcurrent, runs, tls
+from ..current import runs, tls
 from ..plain import PLAIN, forget_waits
 from ..sched.join import Joiners
 from ..sched.policy import MAIN
@@ -40,11 +40,9 @@ def after_in_child() -> None:
     mp = tls.m
     tls.m = PLAIN
     forget_waits()
-    me = getcurrent()
-    if isinstance(me, Carrier):
-        del me.m
     runs.clear()
     if mp is not PLAIN and mp.curg is not None:
+        del mp.curg.stack.mpg_m  # it goes on as an ordinary thread
         mp.sched.main = mp.curg  # its end is now the end of everything
         mp.curg.id = MAIN
         mp.curg.joiners = Joiners(mp.curg)  # a G whose end matters; those who join it are the parent's

@@ -67,6 +67,7 @@ class HostPort:
         self.caps = caps or (HOST_GIL if gil_enabled() else HOST)
         self.now = time.monotonic_ns
         self.new_lock: Any = allocate_lock
+        self.new_owned_lock: Any = threading.RLock
         self.new_token_lock: Any = TokenLock
         self.new_ring: Any = deque
         self.new_slot: Any = list

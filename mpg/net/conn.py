@@ -66,7 +66,7 @@ class Conn(NetFD):
             RuntimeError: another G waits to read from it, or there is no run.
         """
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:
@@ -122,7 +122,7 @@ class Conn(NetFD):
     def recv_into(self, buffer: Any, n: int = 0) -> int:
         """As `recv`, into a writable buffer (its first `n` bytes, if given). The number of bytes, 0 at the end."""
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:
@@ -158,7 +158,7 @@ class Conn(NetFD):
         Raises: as `recv`, with the write deadline and another writer.
         """
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:
@@ -185,7 +185,7 @@ class Conn(NetFD):
     def sendall(self, data: Any) -> None:
         """Send all of `data`. After an error some of it may have been sent. Raises as `send`."""
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:

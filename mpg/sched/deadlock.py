@@ -46,7 +46,9 @@ def checkdead_locked(sched: Sched) -> None:
     if any(sg.c is not None and getattr(sg.c, "plain_used", False) for sg in _sudogs(parked)):
         return
     text = ASLEEP if parked else NO_GOROUTINES
-    stop_locked(sched, DeadlockError(text, tuple(goroutine_table(sched, parked))))
+    error = DeadlockError(text, tuple(goroutine_table(sched, parked)))
+    if sched.stuck and is_stuck_locked(sched):  # else a `__del__` has woken somebody meanwhile
+        stop_locked(sched, error)
 
 
 def is_stuck_locked(sched: Sched) -> bool:

@@ -39,6 +39,8 @@ def checkpoint(mp: Any, *objects: Any) -> None:
     if inside_operation():  # the one below may hold a lock or half a queue: neither yield nor raise here
         return
     gp = mp.curg
+    if gp is not None and gp.atomicstatus == GDEAD:  # a handler between the end of a G and the next one
+        return
     if mp.insyscall:
         raise RuntimeError("mpg operation inside mpg.blocking(): this M may have lost its P")
     stopping = attend(mp)

@@ -97,7 +97,7 @@ def unwind_g(mp: M, gp: G) -> None:
         resume = partial(stack.throw, Unwind)  # no instance: it would keep the frames of `gp` for g0 to clear
     gp.atomicstatus = GRUNNING
     mp.curg = gp
-    stack.m = mp
+    stack.mpg_m = mp
     resume()
     if mp.commit is not None:
         mp.commit, commit = None, mp.commit

@@ -1,8 +1,8 @@
 """`G.join`: waiting for a G to end.
 
-Protocol, pairs with `BaseM.end`: the joiner publishes the queue in `gp.joiners` and then looks at the status,
-under the queue's lock; the end of the G publishes the status and then looks at `gp.joiners`. (Storing a slot
-is a full barrier on free-threaded CPython: the store is bracketed by the object's own mutex.)
+Protocol, pairs with `stacks.carrier`, `goexit0` and `BaseM.end`: the joiner publishes the queue in `gp.joiners` and
+then looks at the status, under the queue's lock; the end of the G publishes the status and then looks at `gp.joiners`.
+(Storing a slot is a full barrier on free-threaded CPython: the store is bracketed by the object's own mutex.)
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def joiners_of(gp: G) -> Joiners:
     """Who is to be told of the end of `gp`; from now on somebody is."""
     joiners: Joiners | None = gp.joiners
     if joiners is None:
-        with _create:
+        lock = _create  # a local: `locks.held_below` finds it
+        with lock:
             joiners = gp.joiners
             if joiners is None:
                 joiners = gp.joiners = Joiners(gp)

@@ -8,15 +8,18 @@ Two protocols between M's live here and are the reason for `M.lock`:
   looks for it under the same lock before it gives up.
 
 Order of locks: docs/architecture.md. Threads are started with no lock held.
+
+A signal handler or `__del__` may strike while its own thread has one of these locks. What it may do, making G's and
+making them ready, asks first (`_is_owned`), and is put off if that is so.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..current import tls
-from ..locks import acquire_unless_ours
 from ..status import PRUNNING
 from ..trace.events import Handoff, MWake, ProcsChange, ProcStop
 from .idle import (
@@ -104,6 +107,9 @@ def take_p(mp: M, pp: P) -> bool:
 
 def wake(mp: M) -> None:
     """End the sleep of `mp`, or keep it from beginning one (Go: notewakeup of m.park)."""
+    if mp.lock._is_owned():
+        tls.m.put_off(lambda _: wake(mp))
+        return
     with mp.lock:
         asleep, mp.asleep = mp.asleep, False
     if asleep:
@@ -118,23 +124,27 @@ def post(mp: M, item: Any) -> bool:
 
     False if that M has ended and will not look any more.
     """
-    if not mp.lock.acquire(False) and not acquire_unless_ours(mp.lock):
-        tls.m.put_off(lambda _: post(mp, item))
+    if mp.lock._is_owned():
+        tls.m.put_off(partial(post_late, mp, item))
         return True
-    try:
+    with mp.lock:
         if mp.exited:
             return False
         mp.inbox.append(item)
         mp.attn = True
         asleep, mp.asleep = mp.asleep, False
-    finally:
-        mp.lock.release()
     mp.sched.stuck = False
     if asleep:
         if mp.rec is not None and tls.m.rec is not None and tls.m.sched is mp.sched:
             tls.m.rec.bare(MWake, mp.id)
         mp.sched.port.wakeup(mp)
     return True
+
+
+def post_late(mp: M, item: Any, _: Any) -> None:
+    """`post` that had been put off."""
+    if not post(mp, item) and callable(item):
+        item(mp)
 
 
 def startm(sched: Sched, pp: P, spinning: bool, *, handoff: bool = False) -> None:
@@ -181,10 +191,10 @@ def new_m_locked(sched: Sched) -> M:
 
 def wakep(sched: Sched) -> None:
     """Start one spinning M if a P is idle and nobody spins (Go: wakep)."""
-    if not sched.lock.acquire(False) and not acquire_unless_ours(sched.lock):
+    if sched.lock._is_owned():
         tls.m.put_off(lambda _: wakep(sched))
         return
-    try:
+    with sched.lock:
         if sched.nmspinning or sched.stopping:
             return
         pp = pidleget_spinning_locked(sched)
@@ -192,8 +202,6 @@ def wakep(sched: Sched) -> None:
             return
         sched.nmspinning += 1
         publish_locked(sched)
-    finally:
-        sched.lock.release()
     startm(sched, pp, True)
 
 
@@ -256,6 +264,9 @@ def handoffp(sched: Sched, pp: P) -> None:
 
 def wake_netpoller(sched: Sched, when: int) -> None:
     """Somebody must wake at `when`: tell the M that sleeps towards a later deadline (Go: wakeNetPoller)."""
+    if sched.lock._is_owned():
+        tls.m.put_off(lambda _: wake_netpoller(sched, when))
+        return
     if sched.caps.poller_per_m:
         with sched.lock:
             mp = sched.pollm
@@ -275,6 +286,10 @@ def procresize(sched: Sched, n: int) -> None:
     """Change GOMAXPROCS while running. Growth is immediate; a surplus P retires when it next goes idle or
     its M reaches a scheduling point. The host never stops the world (Go: procresize does)."""
     fresh: list[P] = []
+    if sched.lock._is_owned():
+        raise RuntimeError(
+            "gomaxprocs in a signal handler or __del__ that interrupted the scheduler: let a G do that"
+        )
     with sched.lock:
         sched.gomaxprocs = n
         if tls.m.rec is not None:

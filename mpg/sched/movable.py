@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..status import GOSCHED, GRUNNABLE, GWAITING
+from ..status import GDEAD, GOSCHED, GRUNNABLE, GWAITING
 from .mlife import wakep
 from .ready import ready_without_p
 from .runq import put, put_global_locked
@@ -56,12 +56,13 @@ class MovableM(BaseM):
 
     def goexit0(self, me: Any) -> G | None:
         """Return to g0; the carrier waits for the next fresh G."""
-        mp = me.m
+        mp = me.mpg_m
         gp = mp.curg
+        gp.atomicstatus = GDEAD
         mp.end(gp)
         if mp.rec is not None:
             mp.rec.end(mp, gp)
-        mp.curg = None
+        mp.curg = me.gr_context = None
         mp.free.append(me)
         del gp
         mp.g0.switch()

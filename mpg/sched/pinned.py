@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..status import GOSCHED, GRUNNABLE, GRUNNING, GWAITING
+from ..status import GDEAD, GOSCHED, GRUNNABLE, GRUNNING, GWAITING
 from .policy import FREE_CARRIERS, GLOBAL_BATCH
 from .runq import pick, put, put_global_started
 from .stacks import BaseM
@@ -119,6 +119,8 @@ class PinnedM(BaseM):
     def goexit0(self, me: Any) -> G | None:
         """The next one to run on the carrier `me`, or None to let that end (see `BaseM.goexit0`)."""
         gp: Any = self.curg
+        if gp.atomicstatus != GDEAD:
+            gp.atomicstatus = GDEAD
         self.end(gp)
         pp = self.p
         if pp is not None and not self.attn and (not pp.when or self.now() < pp.when):
@@ -143,19 +145,21 @@ class PinnedM(BaseM):
                     self.nextg = nxt
                     self.curg = None
                     return None
-                self.curg = nxt
                 nxt.atomicstatus = GRUNNING
                 if self.rec is not None:
                     self.rec.switch(self, pp, gp, nxt)
+                self.curg = me.gr_context = None  # what dies with `gp` meets no current G, as on g0
+                del gp
+                self.curg = nxt
+                del nxt
                 self.free.append(me)
-                del gp, nxt
                 stack.switch()
                 return self.curg
         if self.rec is not None:
             self.rec.end(self, gp)
         if self.grant:
             end_turns(self)
-        self.curg = None
+        self.curg = me.gr_context = None
         if len(self.free) >= FREE_CARRIERS:
             return None
         self.free.append(me)

@@ -94,5 +94,5 @@ def execute(mp: Any) -> None:
     if stack is None:
         mp.start_fresh()
     else:
-        stack.m = mp
+        stack.mpg_m = mp
         stack.switch()

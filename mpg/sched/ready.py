@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..locks import acquire_unless_ours
 from ..status import GRUNNABLE, GSYSCALL, GWAITING
 from .idle import pidleget_locked
 from .mlife import startm, wakep
@@ -105,16 +104,14 @@ def ready(mp: Any, gp: Any) -> None:
 def ready_without_p(mp: Any, gp: G) -> None:
     """To the global tail, with an idle P for it (Go: injectglist without a P)."""
     sched = mp.sched
-    if not sched.lock.acquire(False) and not acquire_unless_ours(sched.lock):
+    if sched.lock._is_owned():
         mp.put_off(lambda mp: ready_without_p(mp, gp))
         return
-    try:
+    with sched.lock:
         gp.ticket = mp.ticket
         mp.ticket += 1
         put_global_locked(sched, (gp,))
         pp = None if sched.stopping else pidleget_locked(sched)
-    finally:
-        sched.lock.release()
     if pp is not None:
         startm(sched, pp, False)
 

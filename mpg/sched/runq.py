@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..current import tls
-from ..locks import acquire_unless_ours
 from ..trace.events import GlobqLen, Overflow
 from .policy import GLOBAL_BATCH, OVERFLOW, RING, global_batch
 from .turns import begin_turns, end_turns
@@ -61,15 +60,15 @@ def put_next(mp: M, pp: P, gp: G) -> None:
     if mp.grant:
         end_turns(mp)
     old = mp.next
+    mp.next = (
+        None if gp.home is None else gp
+    )  # at once: a signal handler in a call below may make another one next
     if old is not None:
-        mp.next = None
         put(mp, pp, old)
     elif pp.runnext:
         displace(mp, pp)
     if gp.home is None:
         pp.runnext.append(gp)
-    else:
-        mp.next = gp
 
 
 def displace(mp: M, pp: P) -> None:
@@ -217,14 +216,13 @@ def put_batch(mp: M, pp: P, taken: list[G]) -> G | None:
 
 def overflow(mp: M, pp: P, gp: G) -> None:
     """The oldest half of a full local queue and `gp` go to the global side (Go: runqputslow)."""
-    lock = mp.sched.lock
-    if not lock.acquire(False) and not acquire_unless_ours(lock):  # the queue is longer by one, for a while
+    if mp.sched.lock._is_owned():  # in a signal handler or `__del__`: the queue is too long for a while
         gp.ticket = pp.ticket
         pp.ticket += 1
         (pp.ring if gp.home is None else mp.lq).append(gp)
         return
-    try:
-        batch = [*oldest(mp, pp, OVERFLOW), gp]
+    batch = [*oldest(mp, pp, OVERFLOW), gp]
+    with mp.sched.lock:
         ticket = pp.ticket
         pp.ticket = ticket + len(batch)
         for g in batch:
@@ -234,8 +232,6 @@ def overflow(mp: M, pp: P, gp: G) -> None:
         if mp.rec is not None:
             mp.rec.simple(mp, Overflow, len(batch), -1)
         put_global_locked(mp.sched, [g for g in batch if g.home is None])
-    finally:
-        lock.release()
 
 
 def oldest(mp: M, pp: P, n: int) -> list[G]:

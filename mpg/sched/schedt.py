@@ -11,7 +11,7 @@ from .policy import FAIR_TICK, GOID_BATCH, SLICE_NS, SPIN_SHARE
 from .structs import P
 
 if TYPE_CHECKING:
-    from ..port import Lock, Port
+    from ..port import OwnedLock, Port
     from .g import G
     from .structs import M
 
@@ -30,7 +30,7 @@ class Sched:
         self.spin_share = SPIN_SHARE
         self.recheck = True  # look again after dropping a P, if we were spinning
         self.new_rec: Callable[[M], Any] | None = None  # who records this run, if anybody does
-        self.lock: Lock = port.new_lock()
+        self.lock: OwnedLock = port.new_owned_lock()
         # Guarded by lock; single ints and flags are also read without it, as hints.
         self.globq: deque[G] = deque()
         self.gomaxprocs = procs

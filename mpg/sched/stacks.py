@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..current import user_calls
 from ..errors import Goexit, Unwind
+from ..plain import PLAIN
 from ..status import GDEAD, GOSCHED, GOYIELD, GRUNNING
 from .doorbell import arrive
 from .finish import g_ended
@@ -67,28 +68,27 @@ def carrier(me: Any, mp: Any) -> None:
         except BaseException as exc:
             died_of(gp, exc, mp.sched)
         gp.args = gp.context = None  # while it can still park: a `__del__` may do so
-        gp.atomicstatus = GDEAD
-        if not mp.ends or mp.attn or gp.listed is not None or gp.joiners is not None or mp.next is not None:
-            gp = nxt = None  # or a carrier that waits would keep the result of its last G
-            gp = mp.goexit0(me)
-            continue
-        mp.ends -= 1
-        try:
-            nxt = mp.p.ring.popleft()
-        except IndexError:
-            mp.ends += 1
-            gp = nxt = None
-            gp = mp.goexit0(me)
-            continue
-        mp.ended += 1
-        gp.stack = None
-        nxt.home = mp
-        nxt.stack = me
-        mp.curg = nxt
-        nxt.atomicstatus = GRUNNING
-        if mp.rec is not None:
-            mp.rec.switch(mp, mp.p, gp, nxt)
-        gp = nxt
+        if mp.ends:
+            gp.atomicstatus = GDEAD
+            if not mp.attn and gp.listed is None and gp.joiners is None and mp.next is None:
+                mp.ends -= 1
+                try:
+                    nxt = mp.p.ring.popleft()
+                except IndexError:
+                    mp.ends += 1
+                else:
+                    mp.ended += 1
+                    gp.stack = None
+                    nxt.home = mp
+                    nxt.stack = me
+                    mp.curg = nxt
+                    nxt.atomicstatus = GRUNNING
+                    if mp.rec is not None:
+                        mp.rec.switch(mp, mp.p, gp, nxt)
+                    gp = nxt
+                    continue
+        gp = nxt = None  # or a carrier that waits would keep the result of its last G
+        gp = mp.goexit0(me)
 
 
 user_calls.add(carrier.__code__)
@@ -148,11 +148,14 @@ class BaseM(M):
         self.getg()
 
     def put_off(self, call: Callable[[Any], object]) -> None:
-        """A letter to itself: the code that this interrupts, in a signal handler or `__del__`, must get on first.
+        """A letter to itself, in a signal handler or `__del__`: what that has interrupted must get on first.
 
-        It may hold any lock, so this takes none. Only this M empties its inbox, and a wake-up that comes before a sleep
-        is remembered.
+        It is opened at the next operation or scheduling point. What has been interrupted may hold any lock, so this
+        takes none. An inbox is replaced by its own M only, and a wake-up that comes before a sleep is remembered.
         """
+        if self.exited:
+            PLAIN.put_off(call)
+            return
         self.inbox.append(call)
         self.attn = True
         self.sched.port.wakeup(self)
@@ -190,7 +193,7 @@ class BaseM(M):
             g_ended(self.sched, gp)
 
     def goexit0(self, me: Any) -> G | None:
-        """The G on the carrier `me` is dead: tell whom it matters to. The next one for `me`, None to let that end."""
+        """The G on the carrier `me` ends: tell whom it matters to. The next one for `me`, or None to let that end."""
         raise NotImplementedError
 
     def start_fresh(self) -> None:

@@ -26,7 +26,7 @@ from ..status import PIDLE
 from .policy import RING
 
 if TYPE_CHECKING:
-    from ..port import Lock
+    from ..port import OwnedLock
     from .g import G
     from .schedt import Sched
     from .timers import Timers
@@ -137,7 +137,7 @@ class M:
         self.abandoned: list[G] = []
         self.pendings: list[G] = []  # its G's that have an exception coming at their next operation
         # Guarded by `lock`, except that `attn` is also read without it.
-        self.lock: Lock = port.new_lock()
+        self.lock: OwnedLock = port.new_owned_lock()
         self.attn = False
         self.inbox: list[Any] = []
         self.asleep = False

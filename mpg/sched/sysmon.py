@@ -27,7 +27,7 @@ from ..status import GRUNNABLE, PIDLE, PRUNNING
 from ..trace.events import MStart, Preempt, Relief, Stall
 from .cputime import CpuTimes
 from .deadlock import checkdead_locked, first_timer, is_stuck_locked
-from .doorbell import interrupt
+from .doorbell import attend, interrupt
 from .idle import pidleget_locked, pidletake_locked, publish_locked, set_allp_locked
 from .mlife import handoffp, post, startm, take_p, wake
 from .park import sleep
@@ -70,6 +70,8 @@ def sysmon(mp: M) -> None:
             cpu.look(sched, now)
         if sched.stopping:
             return
+        if mp.inbox:  # what a `__del__` here has put off
+            attend(mp)
         if sched.npidle == len(sched.allp):
             total = sum(pp.slices + pp.nexttick for pp in sched.allp)
             if total != moves:

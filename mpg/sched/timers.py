@@ -145,8 +145,8 @@ def check_timers(mp: M, pp: P) -> bool:
 def move_timers(src: P, dst: P) -> None:
     """Hand the timers of a P that dies to another (Go: p.destroy)."""
     first, second = (src, dst) if src.id < dst.id else (dst, src)
+    a, b = src.timers, dst.timers  # locals: `locks.held_below` finds their locks
     with first.timers.lock, second.timers.lock:
-        a, b = src.timers, dst.timers
         for when, _, t in sorted(e for e in a.heap if e[2] is not None):
             b.seq += 1
             t.entry = [when, b.seq, t]

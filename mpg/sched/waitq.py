@@ -43,7 +43,8 @@ class Sudog:
 
     def cancel(self, gp: Any) -> bool:
         """Withdraw a plain wait. False if somebody has claimed it, in which case `ready` follows."""
-        with self.c.lock:
+        lock = self.c.lock  # a local: `locks.held_below` finds it
+        with lock:
             if self.q is None:
                 return False
             self.q.remove(self)

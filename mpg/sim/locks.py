@@ -37,6 +37,9 @@ class SimLock:
     def release(self) -> None:
         self.held = False
 
+    def _is_owned(self) -> bool:
+        return False  # nobody interrupts a simulation
+
     def pop(self) -> None:
         self.acquire()
 

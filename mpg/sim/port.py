@@ -62,6 +62,8 @@ class SimPort(World):
     def new_lock(self) -> Lock:
         return SimLock(self.world) if self.order is None else OrderedLock(self)
 
+    new_owned_lock = new_lock
+
     def new_token_lock(self) -> TokenLock:
         return SimLock(self.world) if self.order is None else OrderedLock(self, primitive=True)
 

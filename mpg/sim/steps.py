@@ -115,7 +115,7 @@ class Steps:
         return stack
 
     def goexit0(self: Any, me: Any) -> G | None:
-        self.port.step(me.m, self.port.costs.exit)
+        self.port.step(me.mpg_m, self.port.costs.exit)
         return super().goexit0(me)  # type: ignore[misc, no-any-return]
 
     def end(self: Any, gp: G) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..current import getcurrent, new_lock, tls, world_error
+from ..current import getcurrent, inside_operation, new_lock, tls, world_error
 from ..locks import acquire_slow
 from ..sched.doorbell import checkpoint, giving_back
 from ..sched.ready import raise_abort, ready
@@ -47,7 +47,7 @@ class Sema:
         `gives`: it gives something back (`doorbell.giving_back`).
         """
         try:
-            mp = getcurrent().m
+            mp = getcurrent().mpg_m
         except AttributeError:
             mp = tls.m
         if mp.attn:
@@ -127,7 +127,7 @@ class Sema:
             return
         mp = tls.m
         ready(mp, sg.g)
-        if handoff and mp.curg is not None:
+        if handoff and mp.curg is not None and not inside_operation():
             mp.goyield(mp.curg)
 
     def wake_all_locked(self, q: WaitQ) -> None:

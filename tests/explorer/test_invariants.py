@@ -203,7 +203,7 @@ def test_a_lost_waiter_is_seen_when_all_is_quiet() -> None:
 @pytest.mark.timeout(60)
 def test_a_carrier_that_does_not_know_its_m_is_seen_when_all_is_quiet() -> None:
     def main() -> None:
-        del getcurrent().m
+        del getcurrent().mpg_m
         pause()
 
     with pytest.raises(ScheduleError, match="does not know that it is on"):

@@ -8,17 +8,14 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, ClassVar
 
 import pytest
-from conformance.worlds import PATIENCE, is_parked, until
+from conformance.worlds import until
 
 import mpg
-from mpg.port import HOST
-from mpg.sched import mlife, park, runq, timers
+from mpg.sched import park, timers
 from mpg.sched.doorbell import interrupt
 from mpg.status import SLEEP
 from mpg.trace import stream
@@ -295,147 +292,3 @@ def test_a_finalizer_of_what_a_failed_g_was_given_lets_others_run() -> None:
     with pytest.raises(ValueError, match="it failed"):
         mpg.run(main, procs=1)
     assert done == [1]
-
-
-class Interruption:
-    """Runs `call` once, as a finalizer or a signal handler would: on the thread of the test, when `now` is reached."""
-
-    def __init__(self) -> None:
-        self.thread = threading.get_ident()
-        self.call: Callable[[], object] | None = None
-        self.finished = False
-
-    def now(self) -> None:
-        if self.call is not None and threading.get_ident() == self.thread:
-            call, self.call = self.call, None
-            call()
-            self.finished = True
-
-    def entering(self, patch: pytest.MonkeyPatch, module: Any, name: str) -> None:
-        """`now` is the beginning of this function."""
-        original = getattr(module, name)
-
-        def interrupted(*args: Any) -> Any:
-            self.now()
-            return original(*args)
-
-        patch.setattr(module, name, interrupted)
-
-
-class Inbox(list[Any]):
-    """An inbox that is interrupted when its M looks into it, or when it is given a letter."""
-
-    def __init__(self, interruption: Interruption) -> None:
-        super().__init__()
-        self.interruption = interruption
-
-    def __len__(self) -> int:
-        self.interruption.now()
-        return super().__len__()
-
-    def append(self, item: Any) -> None:
-        self.interruption.now()
-        super().append(item)
-
-
-@pytest.mark.parametrize(
-    ("module", "name", "first", "then"),
-    [
-        pytest.param(mlife, "pidleget_spinning_locked", 1, 1, id="wakep"),
-        pytest.param(mlife, "pidleget_spinning_locked", 1, 400, id="wakep and a full queue"),
-        pytest.param(runq, "put_global_locked", 300, 1, id="overflow"),
-        pytest.param(runq, "put_global_locked", 300, 400, id="overflow and a full queue"),
-        pytest.param(mlife, "mget_locked", 1, 400, id="startm"),
-    ],
-)
-def test_gs_that_are_started_in_the_middle_of_a_start(
-    module: Any, name: str, first: int, then: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Under the scheduler's lock, which they need: for the M that is to be woken, or the queue that is full."""
-
-    def main() -> int:
-        interruption = Interruption()
-        interruption.entering(monkeypatch, module, name)
-        done = mpg.sync.WaitGroup()
-        count = 0
-
-        def start(n: int) -> None:
-            for _ in range(n):
-                done.go(int)
-
-        deadline = time.monotonic() + PATIENCE
-        while not interruption.finished:
-            assert time.monotonic() < deadline
-            interruption.call = partial(start, then)
-            start(first)
-            count += 1
-            interruption.call = None
-            done.wait()
-        return count
-
-    assert mpg.run(main, procs=4, caps=HOST) > 0
-
-
-@pytest.mark.parametrize("who", ["a G", "an ordinary thread"])
-def test_a_wake_in_the_middle_of_a_wake(who: str) -> None:
-    """Of two G's of another M, whose lock both need."""
-
-    def main() -> list[Any]:
-        one, two, got = mpg.Chan[int](), mpg.Chan[int](), mpg.Chan[Any](2)
-
-        def receiver(ch: mpg.Chan[int]) -> None:
-            got.send(ch.recv())
-
-        mpg.lock_os_thread()  # so that what is started begins on other M's
-        while True:
-            gs = [mpg.go(receiver, one), mpg.go(receiver, two)]
-            for g in gs:
-                until(partial(is_parked, g))
-            mp = gs[0].home
-            if mp is gs[1].home:
-                break
-            for ch in (one, two):  # on two of them
-                ch.send(0)
-                got.recv()
-
-        def send() -> None:
-            interruption = Interruption()
-            interruption.call = partial(two.send, 2)
-            mp.inbox = Inbox(interruption)
-            one.send(1)
-            assert interruption.finished
-
-        if who == "a G":
-            send()
-        else:
-            thread = threading.Thread(target=send)
-            thread.start()
-            mpg.to_thread(thread.join)
-        return sorted([got.recv(), got.recv()])
-
-    assert mpg.run(main, procs=2, caps=HOST) == [1, 2]
-
-
-def test_a_finalizer_that_wakes_a_g_of_a_thread_that_has_its_own_lock(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    interruption = Interruption()
-
-    def main() -> tuple[int | None, bool]:
-        ch = mpg.Chan[int]()
-        mp = mpg.current.tls.m
-
-        def asleep(*args: Any) -> None:
-            monkeypatch.undo()
-            mp.inbox = Inbox(interruption)
-            interruption.call = ch.close
-            sleep(*args)
-
-        sleep = park.sleep
-        mpg.go(mpg.sleep, 60)  # so that it is no deadlock
-        mpg.gosched()
-        monkeypatch.setattr(park, "sleep", asleep)
-        return ch.recv_ok()
-
-    assert mpg.run(main, procs=1) == (None, False)
-    assert interruption.finished

@@ -32,6 +32,11 @@ class FakePort(SimpleNamespace):
 
         return threading.Lock()
 
+    def new_owned_lock(self) -> Any:
+        import threading
+
+        return threading.RLock()
+
     def new_ring(self) -> Any:
         from collections import deque
 

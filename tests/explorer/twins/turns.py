@@ -37,8 +37,8 @@ TWINS = (
         "nobody looks at the doorbell between two fresh G's",
         "letter_against_ends-host",
         "sched/stacks.py",
-        "not mp.ends or mp.attn or",
-        "not mp.ends or",
+        "if not mp.attn and gp.listed is None and",
+        "if gp.listed is None and",
     ),
     Twin(
         "who ends spawns does not reckon with a thief",
