@@ -92,12 +92,14 @@ def spawn(depth: int, fn: Callable[..., Any], *args: Any) -> G:
 
 def go_on_g0(mp: Any, frame: Any, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G:
     """`go` in a signal handler or `__del__` that has interrupted the scheduler, which must get on first."""
-    if mp.sched is None:
+    sched = mp.sched
+    if sched is None or sched.stopping or mp is sched.sysmon:  # the latter two run no G's, or none any more
         raise RuntimeError("mpg.go needs a run: call it inside mpg.run(main)")
     if not callable(fn):
         raise TypeError(f"go of a value that is not a function: {type(fn).__name__}")
     fn = WithKwargs(fn, kwargs) if kwargs else fn
     gp = new_g(new_goid(mp), fn, args, copy_context(), frame.f_code, frame.f_lasti)
+    gp.atomicstatus = GRUNNABLE
     mp.put_off(lambda mp: mp.newproc(gp))
     return gp
 

@@ -53,7 +53,7 @@ def checkdead_locked(sched: Sched) -> None:
 
 def is_stuck_locked(sched: Sched) -> bool:
     """Nothing runs, nothing is due, nobody of ours will ever wake anybody."""
-    if sched.nsyscall or sched.globq:
+    if sched.nsyscall or sched.globq or (sched.sysmon is not None and sched.sysmon.inbox):
         return False
     for mp in sched.allm:
         if not mp.idle or mp.inbox or mp.nextp is not None or mp.iowait or mp.sigint or mp.sigterm:

@@ -10,7 +10,8 @@ Two protocols between M's live here and are the reason for `M.lock`:
 Order of locks: docs/architecture.md. Threads are started with no lock held.
 
 A signal handler or `__del__` may strike while its own thread has one of these locks. What it may do, making G's and
-making them ready, asks first (`_is_owned`), and is put off if that is so.
+making them ready, asks for the lock that it needs (`_is_owned`), and is put off if that is so. Nothing else asks:
+`blocking` in such a place is an error of the program's.
 """
 
 from __future__ import annotations

@@ -148,9 +148,11 @@ class PinnedM(BaseM):
                 nxt.atomicstatus = GRUNNING
                 if self.rec is not None:
                     self.rec.switch(self, pp, gp, nxt)
+                self.nextg = nxt
                 self.curg = me.gr_context = None  # what dies with `gp` meets no current G, as on g0
                 del gp
                 self.curg = nxt
+                self.nextg = None
                 del nxt
                 self.free.append(me)
                 stack.switch()

@@ -193,7 +193,7 @@ def retake_syscall(sched: Sched, mp: M, pp: P, now: int, overdue: bool) -> bool:
 def look_for_stall(sched: Sched, mp: M, pp: P, now: int) -> None:
     """Has this P moved since the last look? If not, help those behind it, and say who is to blame."""
     moves = pp.slices + pp.nexttick
-    gp = mp.curg
+    gp = mp.curg if mp.curg is not None else mp.nextg  # the latter while something dies with the G before it
     if moves != pp.seen_moves or gp is None:
         pp.seen_moves = moves
         pp.stuck_since = now

@@ -19,7 +19,7 @@ from conformance.worlds import PATIENCE, is_parked, park, until
 
 import mpg
 from mpg.port import HOST
-from mpg.sched import deadlock, mlife, runq
+from mpg.sched import deadlock, mlife, runq, sysmon
 from mpg.sched import park as parking
 from mpg.sched.stacks import carrier
 
@@ -416,6 +416,77 @@ def test_a_finalizer_of_an_m_that_sleeps_starts_a_g() -> None:
         return ran.recv()
 
     assert mpg.run(main, procs=1) == "it ran"
+
+
+def test_what_a_finalizer_starts_on_sysmons_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes no G's; but what it wakes is woken."""
+    raised: list[str] = []
+    struck = threading.Event()
+
+    def strike() -> None:
+        try:
+            mpg.go(int)
+        except RuntimeError as exc:
+            raised.append(str(exc))
+        struck.set()
+
+    def main() -> int:
+        retake = sysmon.retake
+
+        def interrupted(*args: Any) -> int:
+            if not struck.is_set():
+                strike()
+            return retake(*args)
+
+        monkeypatch.setattr(sysmon, "retake", interrupted)
+        until(struck.is_set)
+        return mpg.num_goroutine()
+
+    assert mpg.run(main, procs=1) == 1
+    assert "needs a run" in raised[0]
+
+
+def test_a_g_that_was_started_on_g0_has_a_status_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    interruption = Interruption()
+    interruption.entering(monkeypatch, parking, "sleep")
+    seen: list[str] = []
+
+    def main() -> None:
+        def strike() -> None:
+            g = mpg.go(ch.close)
+            seen.extend([g.status, repr(g)])
+
+        ch = mpg.Chan[int]()
+        mpg.go(mpg.sleep, 60)
+        mpg.gosched()
+        interruption.call = strike
+        ch.recv_ok()
+
+    mpg.run(main, procs=1)
+    assert seen[0] == "runnable"
+
+
+def test_a_result_that_blocks_its_thread_when_it_dies_is_helped_out() -> None:
+    """Between two G's no G runs; sysmon sees the stall all the same."""
+    gate = threading.Event()
+    opened: list[bool] = []
+
+    def main() -> None:
+        ch = mpg.Chan[int]()
+        done = mpg.sync.WaitGroup()
+
+        def sender() -> Finalized:
+            ch.send(1)
+            return Finalized(lambda: opened.append(gate.wait(5)))
+
+        park(ch.recv)
+        for _ in range(4):
+            done.go(gate.set)  # on another thread, since this one will wait
+        mpg.go(sender)  # the first to run; then who receives, which has begun
+        done.wait()
+
+    mpg.run(main, procs=1, caps=HOST, stall_report=None)
+    assert opened == [True]
 
 
 def test_a_greenlet_of_the_programs_with_attributes_of_its_own() -> None:
