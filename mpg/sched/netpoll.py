@@ -134,7 +134,7 @@ def deliver(mp: M, events: Iterable[tuple[int, int]], pds: dict[int, PollDesc]) 
 def put_woken(mp: M, gps: list[G]) -> None:
     """Waiting to runnable: to the local tail, or without a P to the global side (Go: injectglist).
 
-    They have begun, and on this M. `runq.put` for each of them would take 4 % of what it takes to serve an echo.
+    They have begun, and on this M. With `runq.put` for each it takes 112 bytecodes an event, so 70.
     (What a signal handler queues meanwhile goes before them, with a later ticket.)
     """
     pp = mp.p

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -71,6 +72,21 @@ def test_a_wait_that_somebody_else_has_just_ended_is_left_to_them(write: bool) -
     reader = bench.wait(1)
     assert bench.deliver((0, BOTH), (1, READ)) == 1
     assert bench.drain() == [reader.id]
+
+
+def test_a_handler_that_raises_in_the_middle_loses_nobody() -> None:
+    bench = Sockets(3)
+    gs = [bench.wait(fd) for fd in range(3)]
+
+    def events() -> Iterator[tuple[int, int]]:
+        yield 0, READ
+        yield 1, READ
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver(bench.mp, events(), bench.pds)
+    assert bench.drain() == [gs[0].id, gs[1].id]
+    assert bench.pds[2].r.cell == [gs[2]]
 
 
 @pytest.mark.parametrize("queued", [0, 1, 127, 128, 129, 200, 255, 256])
