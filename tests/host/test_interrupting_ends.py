@@ -29,7 +29,7 @@ def test_a_result_that_yields_when_it_dies() -> None:
     def dying() -> None:
         try:
             mpg.gosched()
-        except RuntimeError as exc:
+        except (RuntimeError, mpg.Unwind) as exc:  # where it dies late, a G can yield, until the run unwinds it
             raised.append(str(exc))
 
     def main() -> list[int]:
@@ -54,8 +54,7 @@ def test_a_result_that_yields_when_it_dies() -> None:
         return items
 
     assert mpg.run(main, procs=1) == list(range(6))
-    assert raised
-    assert "gosched needs a run" in raised[0]
+    assert any("gosched needs a run" in text for text in raised)
 
 
 def test_a_handler_between_two_gs_finds_nobody_to_preempt(monkeypatch: pytest.MonkeyPatch) -> None:
