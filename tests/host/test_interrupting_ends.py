@@ -29,7 +29,7 @@ def test_a_result_that_yields_when_it_dies() -> None:
     def dying() -> None:
         try:
             mpg.gosched()
-        except (RuntimeError, mpg.Unwind) as exc:  # where it dies late, a G can yield, until the run unwinds it
+        except (RuntimeError, mpg.Unwind) as exc:  # if it dies late a G can yield, until it is unwound
             raised.append(str(exc))
 
     def main() -> list[int]:
